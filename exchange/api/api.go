@@ -1,0 +1,170 @@
+// Package api holds the words that server and client share on the wire:
+// routes, bodies, problem types and the sentinels that a client returns for
+// them. It imports nothing of this module, so that a client needs no server.
+//
+// Times are RFC 3339 in UTC ("…Z"); ids of packages, decisions and
+// consultations are UUIDv7 in lower case; digests are base64url without
+// padding; binary members (entry, salt, commitment) are base64url too.
+package api
+
+import "encoding/json"
+
+// Media types of requests and answers.
+const (
+	MediaJSON     = "application/json"
+	MediaProblem  = "application/problem+json" // RFC 9457
+	MediaJOSE     = "application/jose"         // compact JWS, RFC 7515 §9.2.1
+	MediaJOSEJSON = "application/jose+json"    // JWE JSON Serialization, RFC 7516
+	MediaForm     = "multipart/form-data"
+	MediaBinary   = "application/octet-stream"
+	MediaText     = "text/plain; charset=utf-8"
+)
+
+// HeaderConsultation carries the id of a consultation on reads of content,
+// attachments and the audit log.
+const HeaderConsultation = "Liaison-Consultation"
+
+// HeaderRequestID names a request in answers, logs and entries.
+const HeaderRequestID = "Request-Id"
+
+// Names of the parts of POST /v1/packages, in their fixed order.
+const (
+	PartManifest   = "manifest"
+	PartStatement  = "statement"
+	PartContent    = "content"
+	PartAttachment = "attachment"
+)
+
+// Obligation is a condition that a recipient accepts by acknowledging.
+type Obligation struct {
+	Code   string          `json:"code"`
+	Params json.RawMessage `json:"params"` // an object; {} when there is none
+	Text   string          `json:"text,omitempty"`
+	Source string          `json:"source,omitempty"`
+}
+
+// Reason says why a package was denied, waits, or what the sender is advised.
+type Reason struct {
+	Code   string          `json:"code"`
+	Params json.RawMessage `json:"params"`
+	Text   string          `json:"text,omitempty"`
+	Fix    string          `json:"fix,omitempty"`
+	Source string          `json:"source,omitempty"`
+	Rule   string          `json:"rule,omitempty"`
+}
+
+// Outcome is what became of a package for one recipient. Obligations stand
+// with delivered and acknowledged, Reasons with denied, blocked and pending.
+type Outcome struct {
+	Recipient   string       `json:"recipient"`
+	Outcome     string       `json:"outcome"`
+	Decision    string       `json:"decision"`
+	Obligations []Obligation `json:"obligations,omitempty"`
+	Reasons     []Reason     `json:"reasons,omitempty"`
+	Advice      []Reason     `json:"advice,omitempty"`
+	// Note says that sample policies took part in the decision.
+	Note string `json:"note,omitempty"`
+}
+
+// Accepted answers POST /v1/packages: 201 the first time, 200 a repeat.
+type Accepted struct {
+	ID       string    `json:"id"`
+	Outcomes []Outcome `json:"outcomes"`
+	Receipt  string    `json:"receipt"`
+}
+
+// DryRun is the body of POST /v1/decisions: the payloads, unsigned; the
+// manifest's digests and content may be absent.
+type DryRun struct {
+	Manifest  json.RawMessage `json:"manifest"`
+	Statement json.RawMessage `json:"statement"`
+}
+
+// Decided answers POST /v1/decisions, every recipient in the order of aud.
+type Decided struct {
+	Outcomes []Outcome `json:"outcomes"`
+	Receipt  string    `json:"receipt"`
+}
+
+// Descriptor describes a package to a party. State is the reader's own
+// outcome; for the sender the one that all recipients share, else "mixed".
+type Descriptor struct {
+	ID             string    `json:"id"`
+	From           string    `json:"from"`
+	To             []string  `json:"to"`
+	Type           string    `json:"type"`
+	State          string    `json:"state"`
+	DueAt          string    `json:"due_at,omitempty"`
+	ManifestSHA256 string    `json:"manifest_sha256"`
+	Outcomes       []Outcome `json:"outcomes"`
+}
+
+// Page is a page of descriptors. Next, if present, is the value of `after`
+// for the following page: the reader's own seq, opaque to clients.
+type Page struct {
+	Items []Descriptor `json:"items"`
+	Next  string       `json:"next,omitempty"`
+}
+
+// Acknowledged answers POST …/acknowledgement.
+type Acknowledged struct {
+	ID      string `json:"id"`
+	Receipt string `json:"receipt"`
+}
+
+// ConsultationRequest says who reads and why (LED art 25). Without Package it
+// is for the log.
+type ConsultationRequest struct {
+	Officer       string `json:"officer"`
+	Justification string `json:"justification"`
+	CaseRef       string `json:"case_ref,omitempty"`
+	Package       string `json:"package,omitempty"`
+}
+
+// Consultation answers POST /v1/consultations.
+type Consultation struct {
+	ID      string `json:"id"`
+	Expires string `json:"expires"`
+	Receipt string `json:"receipt"`
+}
+
+// Agency is a row of the directory.
+type Agency struct {
+	ID           string   `json:"id"`
+	Jurisdiction string   `json:"jurisdiction"`
+	Name         string   `json:"name,omitempty"`
+	Type         string   `json:"type"`
+	Status       string   `json:"status"` // active or suspended
+	Competences  []string `json:"competences,omitempty"`
+}
+
+// Agencies answers GET /v1/agencies.
+type Agencies struct {
+	Items []Agency `json:"items"`
+}
+
+// Key is one key of the directory with its history.
+type Key struct {
+	JWK         json.RawMessage `json:"jwk"` // with use and x5c
+	From        string          `json:"from"`
+	Until       string          `json:"until,omitempty"`
+	Compromised string          `json:"compromised,omitempty"`
+}
+
+// AuditItem is one entry as its owner reads it. Entry and Salt are absent
+// once erased.
+type AuditItem struct {
+	Owner      string `json:"owner"`
+	Seq        uint64 `json:"seq"`
+	Index      int64  `json:"index"`
+	Commitment string `json:"commitment"`
+	Entry      string `json:"entry,omitempty"`
+	Salt       string `json:"salt,omitempty"`
+	Erased     bool   `json:"erased,omitempty"`
+}
+
+// AuditPage answers GET /v1/audit/entries.
+type AuditPage struct {
+	Items []AuditItem `json:"items"`
+	Next  string      `json:"next,omitempty"`
+}

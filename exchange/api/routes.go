@@ -1,0 +1,64 @@
+package api
+
+import (
+	"net/url"
+	"strconv"
+)
+
+// Routes of the API listener, as patterns. {id} is a package id, {j}/{a} an
+// agency id, {n} an attachment's index from 0.
+const (
+	RoutePackages        = "/v1/packages"
+	RoutePackage         = "/v1/packages/{id}"
+	RouteManifest        = "/v1/packages/{id}/manifest"
+	RouteAcknowledgement = "/v1/packages/{id}/acknowledgement"
+	RouteContent         = "/v1/packages/{id}/content"
+	RouteAttachment      = "/v1/packages/{id}/attachments/{n}"
+	RouteDecisions       = "/v1/decisions"
+	RouteConsultations   = "/v1/consultations"
+	RouteAgencies        = "/v1/agencies"
+	RouteAgency          = "/v1/agencies/{j}/{a}"
+	RouteKeys            = "/v1/agencies/{j}/{a}/keys"
+	RouteKey             = "/v1/agencies/{j}/{a}/keys/{kid}"
+	RouteAuditEntries    = "/v1/audit/entries"
+	RouteAuditEntry      = "/v1/audit/entries/{j}/{a}/{seq}"
+	RouteCheckpoint      = "/log/checkpoint"
+	RouteTile            = "/log/tile/{path}" // c2sp.org/tlog-tiles; path may hold slashes
+	RouteOpenAPI         = "/openapi.json"
+	RouteMetaSchema      = "/schemas/meta"
+	RouteProblem         = "/problems/{type}"
+
+	// The admin listener, loopback only.
+	RouteLive    = "/livez"
+	RouteReady   = "/readyz"
+	RouteMetrics = "/metrics"
+)
+
+// PackagePath returns the path of a package, or of a part of it
+// ("manifest", "acknowledgement", "content"; "" for the descriptor).
+func PackagePath(id, part string) string {
+	p := RoutePackages + "/" + url.PathEscape(id)
+	if part != "" {
+		p += "/" + part
+	}
+	return p
+}
+
+// AttachmentPath returns the path of attachment n of a package.
+func AttachmentPath(id string, n int) string {
+	return PackagePath(id, "attachments/"+strconv.Itoa(n))
+}
+
+// AgencyPath returns the path of an agency ("ee/pbgb") in the directory.
+func AgencyPath(agency string) string { return RouteAgencies + "/" + agency }
+
+// KeysPath returns the path of an agency's key set.
+func KeysPath(agency string) string { return AgencyPath(agency) + "/keys" }
+
+// KeyPath returns the path of one key, retired ones included.
+func KeyPath(agency, kid string) string { return KeysPath(agency) + "/" + url.PathEscape(kid) }
+
+// AuditEntryPath returns the path of one entry of an owner's log.
+func AuditEntryPath(owner string, seq uint64) string {
+	return RouteAuditEntries + "/" + owner + "/" + strconv.FormatUint(seq, 10)
+}
