@@ -1,0 +1,114 @@
+package exchange
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/liaison-exchange/liaison/exchange/envelope"
+)
+
+// Agency is a row of the registry.
+type Agency struct {
+	ID           string // "ee/pbgb"
+	Jurisdiction string
+	Name         string
+	Type         string   // spoc, designated_lea, competent_lea, eu_agency, intl_org, advisory_mission, operator
+	Roles        []string // the roles that its identities may have
+	Competences  []string // purposes for which it is competent
+	Suspended    bool
+}
+
+// KeyRow is a registered public key and the time in which it is trusted.
+type KeyRow struct {
+	Agency, Kid, Use string
+	JWK              []byte // public JWK with use and x5c
+	From             time.Time
+	Until            time.Time // zero: in use
+	Compromised      time.Time // zero: never; not trusted from then on
+}
+
+// Key is a registered key, parsed.
+type Key struct {
+	KeyRow
+	Public envelope.PublicKey
+}
+
+// TrustedAt reports whether the key may be used at t.
+func (k *Key) TrustedAt(t time.Time) bool {
+	return !t.Before(k.From) && (k.Until.IsZero() || t.Before(k.Until)) &&
+		(k.Compromised.IsZero() || t.Before(k.Compromised))
+}
+
+// Registry is what the exchange knows of agencies and keys at one version.
+// It is immutable and safe for concurrent use.
+type Registry struct {
+	version  int64
+	agencies map[string]Agency
+	keys     map[string]*Key // by kid: one key has one owner and one use
+	byAgency map[string][]*Key
+}
+
+// NewRegistry builds the registry of a version from its rows. It refuses a
+// key that is registered twice or does not parse.
+func NewRegistry(version int64, agencies []Agency, keys []KeyRow) (*Registry, error) {
+	r := &Registry{version: version, agencies: map[string]Agency{}, keys: map[string]*Key{}, byAgency: map[string][]*Key{}}
+	for _, a := range agencies {
+		r.agencies[a.ID] = a
+	}
+	for _, row := range keys {
+		pub, err := envelope.ParsePublicJWK(row.JWK)
+		if err != nil {
+			return nil, fmt.Errorf("key %s of %s: %w", row.Kid, row.Agency, err)
+		}
+		if _, taken := r.keys[row.Kid]; taken {
+			return nil, fmt.Errorf("key %s of %s is registered twice", row.Kid, row.Agency)
+		}
+		k := &Key{KeyRow: row, Public: pub}
+		r.keys[row.Kid] = k
+		r.byAgency[row.Agency] = append(r.byAgency[row.Agency], k)
+	}
+	return r, nil
+}
+
+// Version moves with every change of the registry.
+func (r *Registry) Version() int64 { return r.version }
+
+// Agency returns the agency of an id.
+func (r *Registry) Agency(id string) (Agency, bool) {
+	a, ok := r.agencies[id]
+	return a, ok
+}
+
+// Agencies lists all agencies by id.
+func (r *Registry) Agencies() []Agency {
+	all := make([]Agency, 0, len(r.agencies))
+	for _, a := range r.agencies {
+		all = append(all, a)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
+	return all
+}
+
+// Key returns the key of an agency for a use, nil if it has none such.
+func (r *Registry) Key(agency, kid, use string) *Key {
+	k := r.keys[kid]
+	if k == nil || k.Agency != agency || k.Use != use {
+		return nil
+	}
+	return k
+}
+
+// KeyByID returns the key with that thumbprint, nil if none is registered.
+func (r *Registry) KeyByID(kid string) *Key { return r.keys[kid] }
+
+// Keys lists the keys of an agency, retired ones included, newest first.
+func (r *Registry) Keys(agency string) []*Key {
+	all := slices.Clone(r.byAgency[agency])
+	sort.Slice(all, func(i, j int) bool { return all[i].From.After(all[j].From) })
+	return all
+}
+
+// Allows reports whether identities of the agency may have the role.
+func (a Agency) Allows(role string) bool { return slices.Contains(a.Roles, role) }

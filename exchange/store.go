@@ -1,0 +1,239 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/liaison-exchange/liaison/audit"
+)
+
+// Store keeps state, entries and tree. Only the journal writes. A Store is
+// safe for concurrent use; it decides nothing about who may see a row.
+type Store interface {
+	// Begin opens the journal's transaction and locks the head row, so that
+	// everything read after it is as of the last commit. One at a time.
+	Begin(ctx context.Context) (Transaction, error)
+
+	// View runs f on one consistent snapshot of what is committed. Nothing
+	// of rows may be used after f returns.
+	View(ctx context.Context, f func(rows Reader) error) error
+
+	// Close ends the store; the journal must have stopped.
+	Close() error
+}
+
+// ErrCommitUnknown is what Commit returns when it cannot be told whether the
+// transaction is durable. The journal answers nobody with success and stops.
+var ErrCommitUnknown = errors.New("outcome of commit unknown")
+
+// Transaction is the journal's, used from one goroutine. Writes are queued;
+// they have no error of their own: the first storage error ends the
+// transaction, is returned by Err, Append and Commit, and every later call
+// does nothing. A store may not retry inside a transaction and has no
+// savepoints: after an error nothing of the transaction may become true.
+type Transaction interface {
+	Reader
+	Writer
+
+	// Load reads what a batch of changes needs, in as few round trips as the
+	// engine allows. Only an economy: reads work without it.
+	Load(needs []Need) error
+
+	// Append queues the batch's entries, its stored hashes (from stored index
+	// first on) and the new head.
+	Append(entries []EntryRow, first int64, hashes []tlog.Hash, head Head) error
+
+	// Err returns the first storage error, nil while there is none.
+	Err() error
+
+	// Commit makes all of it durable, or none. Its error wraps
+	// ErrCommitUnknown if that cannot be told.
+	Commit() error
+
+	// Rollback drops it; after an error it also drops the connection.
+	Rollback()
+}
+
+// Need names a row that a change will read.
+type Need struct {
+	Package string // a package's id
+}
+
+// Head is the ledger's unsigned head after one batch.
+type Head struct {
+	Size int64
+	Root tlog.Hash
+	Time time.Time
+}
+
+// Reader reads committed rows, or in a Transaction also its own queued ones.
+// A row that does not exist is nil with a nil error.
+type Reader interface {
+	// Registry returns the registry as of this transaction. The value is
+	// shared and immutable; it is read again only when its version moved.
+	Registry() (*Registry, error)
+
+	Package(id string) (*Package, error) // with deliveries, without content bytes
+	Content(id string) ([]byte, error)   // content kept in the row; nil if it is a blob
+	List(q Query) ([]*Package, error)
+	Decision(id string) (*DecisionRow, error)
+	Acknowledgement(id, recipient string) (*Acknowledgement, error)
+	Consultation(id string) (*ConsultationRow, error)
+	Input(sha256 string) ([]byte, error)
+	Revision(digest string) (*RevisionRow, error)
+
+	Entries(owner string, after uint64, limit int) ([]EntryRow, error)
+	Entry(owner string, seq uint64) (*EntryRow, error)
+	EntryAt(index int64) (*EntryRow, error)
+	// Last returns seq and commitment of the owner's newest entry, zero if none.
+	Last(owner string) (uint64, audit.Commitment, error)
+
+	Head() (Head, error)
+	// HeadCovering returns the head of the batch that added the entry.
+	HeadCovering(index int64) (Head, error)
+	Commitments(first int64, n int) ([]audit.Commitment, error)
+	tlog.HashReader
+
+	// Blobs calls f for the name of every blob that a row names.
+	Blobs(f func(name string) error) error
+}
+
+// Writer queues writes of a change.
+type Writer interface {
+	PutPackage(p *Package, content []byte) // content nil: it is a blob
+	SetState(id, state string)
+	PutDelivery(id string, d Delivery) // insert or replace
+	PutDecision(d DecisionRow)
+	PutInput(sha256 string, input []byte) // no effect if it is there
+	PutAcknowledgement(a Acknowledgement)
+	PutConsultation(c ConsultationRow)
+	PutRevision(r RevisionRow) // no effect if it is there
+
+	// The registry's rows; each moves its version.
+	PutAgency(a Agency)
+	PutKey(k KeyRow)
+}
+
+// Package is a package as the exchange keeps it.
+type Package struct {
+	ID, Sender     string
+	Type           string // message type
+	State          string // the sender's: the outcome that all recipients share, else StateMixed
+	Manifest       []byte // compact JWS as received
+	Statement      []byte
+	ManifestSHA256 string // base64url
+	Payload        string // SHA-256 of the manifest's payload, base64url: what a repeat must equal
+	ContentSHA256  string
+	ContentSize    int64
+	ContentBlob    string // name of the blob, empty if the content lies in the row
+	Attachments    []AttachmentRow
+	AcceptedAt     time.Time
+	ExpiresAt      time.Time
+	Seq            uint64 // sender's entry of the acceptance: the outbox's cursor
+	Index          int64  // its index in the ledger
+	Answer         []byte // the first answer's outcomes as JSON, for a repeat
+	Deliveries     []Delivery
+}
+
+// AttachmentRow names one attachment's blob.
+type AttachmentRow struct {
+	Blob   string
+	SHA256 string
+	Size   int64
+}
+
+// Delivery is one recipient's side of a package.
+type Delivery struct {
+	Recipient string
+	Outcome   string
+	Decision  string // id of the decision in force
+	Verdict   []byte // that decision's verdict; read with the row, written by PutDecision
+	DueAt     time.Time
+	Seq       uint64 // recipient's entry that made it visible: the inbox's cursor; 0 while invisible
+	Index     int64
+}
+
+// DecisionRow is one verdict on one package for one recipient.
+type DecisionRow struct {
+	ID, Package, Recipient string
+	Action                 string
+	At                     time.Time
+	Verdict                []byte // policy.Decision as JSON, without its input
+	InputSHA256            string // digest over both parts, policy.Input.Digest
+	Shared                 string // SHA-256 of the shared part, kept by PutInput
+	Own                    []byte // the recipient's part
+}
+
+// Acknowledgement is a recipient's signed acceptance.
+type Acknowledgement struct {
+	Package, Recipient string
+	JWS                []byte
+	Payload            string // SHA-256 of its payload
+	Seq                uint64
+	Index              int64
+	At                 time.Time
+}
+
+// ConsultationRow is who reads what, why, and until when.
+type ConsultationRow struct {
+	ID, Agency, Identity           string
+	Officer, Justification, CaseRef string
+	Package                        string // empty: the log
+	Expires                        time.Time
+}
+
+// RevisionRow keeps one signed input of policy while a decision names it.
+type RevisionRow struct {
+	Digest, Kind, Jurisdiction string // kind: common, declared, rules
+	Body                       []byte
+	At                         time.Time
+}
+
+// EntryRow is an entry as stored. Entry and Salt are nil once erased.
+type EntryRow struct {
+	Index      int64
+	Owner      string
+	Seq        uint64
+	Commitment audit.Commitment
+	Salt       []byte
+	Entry      []byte
+}
+
+// Query selects packages of one agency's box in the order of its own seq.
+type Query struct {
+	Agency    string
+	Outbox    bool
+	State     string    // empty: any
+	DueBefore time.Time // zero: any
+	After     uint64
+	Limit     int
+}
+
+// Blobs keeps large content and attachments. A blob's name says what it
+// holds and is never reused for other bytes. Safe for concurrent use.
+type Blobs interface {
+	// Create opens a new blob. Nothing is visible under name before Commit.
+	Create(ctx context.Context, name string) (BlobWriter, error)
+	// Open opens a blob; the error is fs.ErrNotExist if there is none.
+	Open(ctx context.Context, name string) (Blob, error)
+	// Sweep removes blobs that are older than age and that keep denies.
+	Sweep(ctx context.Context, age time.Duration, keep func(name string) bool) (int, error)
+}
+
+// BlobWriter writes one blob. Close without Commit drops it.
+type BlobWriter interface {
+	io.Writer
+	// Commit makes the blob durable, its directory entry included.
+	Commit() error
+	Close() error
+}
+
+// Blob reads one blob.
+type Blob interface {
+	io.ReadSeekCloser
+	Size() int64
+}
