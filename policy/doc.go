@@ -1,0 +1,21 @@
+// Package policy decides whether a package may go.
+//
+// Three inputs make a decision: common (the baseline library in Rego with its dated facts and its registry of
+// codes), what each jurisdiction declares about itself (data only) and each jurisdiction's own rules (Rego under its
+// own root). Build checks all three and makes an immutable Set; an Engine holds the active Set and decides.
+//
+// The verdict on a package for one recipient is
+//
+//	common ∧ sender's send ∧ recipient's receive ∧ onward of each originating jurisdiction that is not a party
+//
+// A layer can only take away: any deny, an allow that is not exactly true, a baseline rule that is required and not
+// met, a code that is not in the registry, all of these deny. Otherwise any pend that no approval has resolved makes
+// the package pending. Otherwise it is delivered with the merged obligations of all layers. An engine failure or a
+// timeout is an error that wraps ErrEngine: neither a permission nor a denial.
+//
+// No text and no person reaches the engine: of a text it sees length and whether it is a stock phrase (Text), of
+// persons nothing. The input is total (every optional member filled, the strictest or neutral value for what is
+// absent) and resolved (dated facts are looked up before the evaluation as of the day of the request).
+//
+// The package imports nothing else of this project. It has no HTTP and no SQL.
+package policy

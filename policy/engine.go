@@ -1,0 +1,61 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultTimeout is how long one call of Decide may take.
+const DefaultTimeout = 50 * time.Millisecond
+
+// Config of an Engine. The zero value is a strict one.
+type Config struct {
+	Timeout      time.Duration    // 0 means DefaultTimeout
+	AllowSamples bool             // false: a Set with a sample in it is not activated
+	Clock        func() time.Time // used where Request.Now is zero; nil means time.Now
+}
+
+// Engine decides by the active Set. It is safe for concurrent use; an activation swaps the Set atomically, and
+// evaluations in flight finish on the one that they began with.
+type Engine struct {
+	cfg Config
+	set atomic.Pointer[Set]
+}
+
+// NewEngine returns an engine without rules: until Activate, it denies everything.
+func NewEngine(cfg Config) *Engine {
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	return &Engine{cfg: cfg}
+}
+
+// Activate makes s the Set that later calls of Decide use. It refuses a Set with samples unless the config allows
+// them; the active Set then stays.
+func (e *Engine) Activate(s *Set) error {
+	if s == nil {
+		return fmt.Errorf("activate: no set")
+	}
+	if len(s.sampled) > 0 && !e.cfg.AllowSamples {
+		return fmt.Errorf("activate: sample policies of %v are not allowed here", s.sampled)
+	}
+	e.set.Store(s)
+	return nil
+}
+
+// Set returns the active Set, nil before the first Activate.
+func (e *Engine) Set() *Set { return e.set.Load() }
+
+// Decide returns a decision for each recipient, in their order. An error wraps ErrEngine: the caller answers 503,
+// records it and raises an alarm; it is never a permission and never a denial.
+func (e *Engine) Decide(ctx context.Context, r Request) ([]Decision, error) {
+	if r.Now.IsZero() {
+		r.Now = e.cfg.Clock()
+	}
+	return e.Set().decide(ctx, e.cfg.Timeout, r)
+}
