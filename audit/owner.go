@@ -1,0 +1,217 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Item is one entry of an owner's log as it was exported. Entry and Salt are nil once the entry is erased: Commitment and Index stay.
+type Item struct {
+	Owner       string
+	Seq         uint64
+	Index       int64
+	Commitment  Commitment
+	Entry, Salt []byte
+	Erased      bool
+}
+
+// Position is one place in an owner's log that is known from elsewhere: from a receipt, or from a verification before.
+type Position struct {
+	Seq        uint64
+	Commitment Commitment
+}
+
+// OwnerLog is what VerifyOwner checks against.
+type OwnerLog struct {
+	Owner      string
+	Checkpoint Checkpoint
+	// Hashes of the checkpoint's tree, themselves proven: VerifyTiles.
+	Hashes tlog.HashReader
+	// After is where a verification before ended; the zero value begins at Seq 1.
+	After Position
+	// Known are places that the log must contain, from verified receipts. The receipt of the very reading that exported the log is the
+	// best of them: without one, a log that is cut off at its end looks whole.
+	Known []Position
+}
+
+// Report is the result of VerifyOwner. The log is whole and unchanged if and only if there are no faults.
+type Report struct {
+	Owner             string
+	Disclosed, Erased int      // entries that were checked by content, and entries of which only the commitment is left
+	Last              Position // where the log ends: After of the next verification
+	Faults            []Fault  // in the order of the log, at most maxFaults
+	More              int      // faults beyond those
+}
+
+// Err is nil if the log is whole and unchanged, else all of its listed faults, each a Fault.
+func (r Report) Err() error {
+	var errs []error
+	for _, f := range r.Faults {
+		errs = append(errs, f)
+	}
+	return errors.Join(errs...)
+}
+
+// maxFaults bounds how many faults a report lists.
+const maxFaults = 100
+
+// VerifyOwner checks an owner's log offline, in the order of seq: that its numbers run without a gap, that each entry names the
+// commitment before it, that each disclosed entry is the one that was committed to, for this owner, place and ledger, that each commitment
+// stands at its index in the tree, and that everything known from elsewhere is in it.
+//
+// Two limits, by design. Of an erased entry nothing but the commitment remains; the entry after it vouches for that commitment, so of several
+// erased ones in a row only the last is vouched for. And a log without Known may end early.
+//
+// The error is about reading (items, tiles); what is wrong with the log stands in the report.
+func VerifyOwner(items iter.Seq2[Item, error], log OwnerLog) (Report, error) {
+	v := ownerVerifier{log: log, last: log.After, index: -1, known: map[uint64]Commitment{}, report: Report{Owner: log.Owner}}
+	for _, p := range log.Known {
+		if c, ok := v.known[p.Seq]; ok && c != p.Commitment {
+			v.fault(FaultReceipt, Item{Seq: p.Seq, Index: -1}, "two receipts promise different entries")
+		}
+		v.known[p.Seq] = p.Commitment
+	}
+	batch := make([]Item, 0, TileWidth)
+	for item, err := range items {
+		if err != nil {
+			return Report{}, fmt.Errorf("read the log of %s: %w", log.Owner, err)
+		}
+		if batch = append(batch, item); len(batch) == cap(batch) {
+			if err := v.batch(batch); err != nil {
+				return Report{}, err
+			}
+			batch = batch[:0]
+		}
+	}
+	if err := v.batch(batch); err != nil {
+		return Report{}, err
+	}
+	return v.finish(), nil
+}
+
+// ownerVerifier is where one verification stands.
+type ownerVerifier struct {
+	log    OwnerLog
+	last   Position
+	index  int64 // of the item before
+	known  map[uint64]Commitment
+	report Report
+}
+
+func (v *ownerVerifier) fault(kind FaultKind, i Item, detail string) {
+	if len(v.report.Faults) == maxFaults {
+		v.report.More++
+		return
+	}
+	v.report.Faults = append(v.report.Faults, Fault{Kind: kind, Owner: v.log.Owner, Seq: i.Seq, Index: i.Index, Detail: detail})
+}
+
+// batch checks items whose leaves are read from the tree in one go: neighbours share their tiles.
+func (v *ownerVerifier) batch(items []Item) error {
+	var indexes []int64
+	for _, i := range items {
+		if i.Index >= 0 && i.Index < v.log.Checkpoint.Size {
+			indexes = append(indexes, tlog.StoredHashIndex(0, i.Index))
+		}
+	}
+	leaves, err := v.log.Hashes.ReadHashes(indexes)
+	if err != nil {
+		return fmt.Errorf("read the tree: %w", err)
+	}
+	if len(leaves) != len(indexes) {
+		return fmt.Errorf("read the tree: %d hashes for %d indexes", len(leaves), len(indexes))
+	}
+	for _, i := range items {
+		switch {
+		case i.Index < 0 || i.Index >= v.log.Checkpoint.Size:
+			v.fault(FaultBeyond, i, fmt.Sprintf("the checkpoint covers %d", v.log.Checkpoint.Size))
+		case i.Commitment.Leaf() != leaves[0]:
+			v.fault(FaultNotInTree, i, "")
+			leaves = leaves[1:]
+		default:
+			leaves = leaves[1:]
+		}
+		v.item(i)
+	}
+	return nil
+}
+
+// item checks one entry against the one before and against what is known, and goes on from there whatever it found.
+func (v *ownerVerifier) item(i Item) {
+	next := v.last.Seq + 1
+	switch {
+	case i.Owner != v.log.Owner:
+		v.fault(FaultOwner, i, "the item is marked as one of "+quote(i.Owner))
+	case i.Seq > next:
+		v.fault(FaultGap, i, fmt.Sprintf("%d expected", next))
+	case i.Seq < next:
+		v.fault(FaultRepeat, i, fmt.Sprintf("%d expected", next))
+	}
+	if i.Index <= v.index {
+		v.fault(FaultOrder, i, fmt.Sprintf("the entry before is at index %d", v.index))
+	}
+	if c, ok := v.known[i.Seq]; ok {
+		if c != i.Commitment {
+			v.fault(FaultReceipt, i, "")
+		}
+		delete(v.known, i.Seq)
+	}
+	v.content(i, i.Seq == next)
+	v.last, v.index = Position{i.Seq, i.Commitment}, max(v.index, i.Index)
+}
+
+// content checks what is disclosed of an entry. Its link to the entry before is checked only if that one is at hand.
+func (v *ownerVerifier) content(i Item, follows bool) {
+	switch {
+	case i.Entry == nil && i.Salt == nil && i.Erased:
+		v.report.Erased++
+		return
+	case i.Entry == nil || len(i.Salt) != len(Salt{}):
+		v.fault(FaultWithheld, i, "")
+		return
+	case i.Erased:
+		v.fault(FaultErased, i, "")
+	}
+	v.report.Disclosed++
+	if Commit(Salt(i.Salt), i.Entry) != i.Commitment {
+		v.fault(FaultChanged, i, "")
+		return
+	}
+	e, err := ParseEntry(i.Entry)
+	if err != nil {
+		v.fault(FaultMalformed, i, err.Error())
+		return
+	}
+	if e.Owner != v.log.Owner {
+		v.fault(FaultOwner, i, "the entry is one of "+quote(e.Owner))
+	}
+	if e.Seq != i.Seq {
+		v.fault(FaultSeq, i, fmt.Sprintf("the entry itself says %d", e.Seq))
+	}
+	if e.Exchange != v.log.Checkpoint.Origin {
+		v.fault(FaultExchange, i, "the entry is of "+quote(e.Exchange))
+	}
+	if follows && e.Prev != v.last.Commitment.String() {
+		v.fault(FaultPrev, i, "")
+	}
+}
+
+// finish looks for what is known and did not come.
+func (v *ownerVerifier) finish() Report {
+	for _, p := range v.log.Known {
+		if _, missing := v.known[p.Seq]; !missing || p.Seq <= v.log.After.Seq {
+			continue
+		}
+		delete(v.known, p.Seq)
+		if p.Seq > v.last.Seq {
+			v.fault(FaultTruncated, Item{Seq: p.Seq, Index: -1}, fmt.Sprintf("the log ends at %d", v.last.Seq))
+		} else {
+			v.fault(FaultReceipt, Item{Seq: p.Seq, Index: -1}, "the log skips it")
+		}
+	}
+	v.report.Last = v.last
+	return v.report
+}
