@@ -1,0 +1,204 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// endless is the date of an interval without an end.
+const endless = "9999-12-31"
+
+// facts are the dated facts of common. A fact can only open something while one of its intervals is in force: what no
+// interval covers, because it is unknown or because it lapsed, has the strictest value of its table. So a permissive
+// fact that lapses closes, and a restrictive one that lapses opens nothing: another interval has to say so.
+type facts struct {
+	V      int              `json:"v"`
+	Tables map[string]table `json:"tables"`
+	// Laws are legal bases that no single jurisdiction declares, those of the European Union: jurisdiction "eu".
+	Laws []Instrument `json:"laws"`
+}
+
+// table holds one kind of fact for each jurisdiction.
+type table struct {
+	Strictest json.RawMessage       `json:"strictest"`
+	Values    []string              `json:"values,omitempty"` // of a table of codes
+	Of        map[string][]interval `json:"of"`
+
+	codes bool
+}
+
+// interval is a value between two inclusive dates, compared with the day of the request in UTC.
+type interval struct {
+	From   string          `json:"from"`
+	Until  string          `json:"until"`
+	Value  json.RawMessage `json:"value"`
+	Source string          `json:"source"`
+
+	code string
+	flag bool
+}
+
+// Tables that the input is built from. Each is of flags but tier.
+const (
+	tableNotLED       = "not_led_bound" // of a sender: nothing of LED binds it
+	tableLED          = "led_bound"     // of a recipient: it protects as the directive asks
+	tableDir977       = "dir977_bound"
+	tableChannelFree  = "channel_free" // key "eu": article 13 of 2023/977 does not apply yet
+	tableTier         = "tier"
+	tableAdequate     = "adequate"
+	tableDeathPenalty = "death_penalty"
+	tableIllTreatment = "ill_treatment"
+)
+
+var factTables = []string{tableNotLED, tableLED, tableDir977, tableChannelFree, tableTier, tableAdequate, tableDeathPenalty, tableIllTreatment}
+
+func parseFacts(b []byte) (*facts, error) {
+	var f facts
+	if err := decodeStrict(b, &f); err != nil {
+		return nil, err
+	}
+	if len(f.Tables) != len(factTables) {
+		return nil, fmt.Errorf("want exactly the tables %v", factTables)
+	}
+	for _, name := range factTables {
+		t, ok := f.Tables[name]
+		if !ok {
+			return nil, fmt.Errorf("no table %q", name)
+		}
+		t.codes = name == tableTier
+		for j, list := range t.Of {
+			if err := t.check(list); err != nil {
+				return nil, fmt.Errorf("table %s of %s: %w", name, j, err)
+			}
+		}
+		if err := t.value(&interval{Value: t.Strictest}); err != nil {
+			return nil, fmt.Errorf("table %s: strictest: %w", name, err)
+		}
+		f.Tables[name] = t
+	}
+	for _, law := range f.Laws {
+		if err := checkDates(law.From, law.Until); err != nil {
+			return nil, fmt.Errorf("law %s: %w", law.ID, err)
+		}
+	}
+	return &f, nil
+}
+
+// check fills the values of intervals and refuses intervals that overlap: two answers for one day are none.
+func (t *table) check(list []interval) error {
+	for i := range list {
+		if err := errors.Join(checkDates(list[i].From, list[i].Until), t.value(&list[i])); err != nil {
+			return err
+		}
+		if list[i].Source == "" {
+			return errors.New("an interval has no source")
+		}
+	}
+	slices.SortFunc(list, func(a, b interval) int { return bytes.Compare([]byte(a.From), []byte(b.From)) })
+	for i := 1; i < len(list); i++ {
+		if list[i].From <= list[i-1].Until {
+			return errors.New("intervals overlap")
+		}
+	}
+	return nil
+}
+
+func (t *table) value(i *interval) error {
+	if !t.codes {
+		return json.Unmarshal(i.Value, &i.flag)
+	}
+	if err := json.Unmarshal(i.Value, &i.code); err != nil {
+		return err
+	}
+	if !slices.Contains(t.Values, i.code) {
+		return fmt.Errorf("%q is not a value of the table", i.code)
+	}
+	return nil
+}
+
+// at returns the interval that holds on the day, or one with the strictest value.
+func (f *facts) at(tableName, jurisdiction, today string) interval {
+	t := f.Tables[tableName]
+	for _, i := range t.Of[jurisdiction] {
+		if inForce(i.From, i.Until, today) {
+			return i
+		}
+	}
+	strictest := interval{Value: t.Strictest}
+	_ = t.value(&strictest) // checked when the facts were parsed
+	return strictest
+}
+
+func (f *facts) flag(tableName, jurisdiction, today string) bool {
+	return f.at(tableName, jurisdiction, today).flag
+}
+
+func inForce(from, until, today string) bool { return from <= today && today <= until }
+
+func checkDates(from, until string) error {
+	for _, d := range []string{from, until} {
+		if _, err := time.Parse(time.DateOnly, d); err != nil {
+			return fmt.Errorf("%q is not a date", d)
+		}
+	}
+	if until < from {
+		return fmt.Errorf("ends on %s, before it begins on %s", until, from)
+	}
+	return nil
+}
+
+// decodeStrict decodes one JSON value without unknown or repeated names.
+func decodeStrict(b []byte, v any) error {
+	if err := refuseRepeatedNames(b); err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
+
+// refuseRepeatedNames walks the tokens of one JSON value; anything behind it is an error.
+func refuseRepeatedNames(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	type level struct {
+		names map[string]bool
+		name  bool // the next token is a name
+	}
+	var stack []level
+	for {
+		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) && len(stack) == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if d, ok := tok.(json.Delim); ok && (d == '}' || d == ']') {
+			stack = stack[:len(stack)-1]
+		} else if top := len(stack) - 1; top >= 0 && stack[top].names != nil && stack[top].name {
+			name := tok.(string)
+			if stack[top].names[name] {
+				return fmt.Errorf("member %q twice", name)
+			}
+			stack[top].names[name], stack[top].name = true, false
+			continue
+		} else if ok {
+			l := level{}
+			if d == '{' {
+				l = level{names: map[string]bool{}, name: true}
+			}
+			stack = append(stack, l)
+			continue
+		}
+		if top := len(stack) - 1; top >= 0 {
+			stack[top].name = stack[top].names != nil
+		} else if dec.More() {
+			return errors.New("more than one value")
+		}
+	}
+}
