@@ -32,7 +32,7 @@ type KeyRow struct {
 // Key is a registered key, parsed.
 type Key struct {
 	KeyRow
-	Public envelope.PublicKey
+	Public envelope.PublishedKey // with the chain of its certificate
 }
 
 // TrustedAt reports whether the key may be used at t.
@@ -92,9 +92,9 @@ func (r *Registry) Agencies() []Agency {
 }
 
 // Key returns the key of an agency for a use, nil if it has none such.
-func (r *Registry) Key(agency, kid, use string) *Key {
+func (r *Registry) Key(agency, kid string, use envelope.Use) *Key {
 	k := r.keys[kid]
-	if k == nil || k.Agency != agency || k.Use != use {
+	if k == nil || k.Agency != agency || k.Public.Use() != use {
 		return nil
 	}
 	return k

@@ -31,10 +31,11 @@ type Store interface {
 var ErrCommitUnknown = errors.New("outcome of commit unknown")
 
 // Transaction is the journal's, used from one goroutine. Writes are queued;
-// they have no error of their own: the first storage error ends the
-// transaction, is returned by Err, Append and Commit, and every later call
-// does nothing. A store may not retry inside a transaction and has no
-// savepoints: after an error nothing of the transaction may become true.
+// they have no error of their own: the first storage error, or the end of the
+// context of Begin, ends the transaction, is returned by Err, Append and
+// Commit, and every later call does nothing. A store may not retry inside a
+// transaction and has no savepoints: after an error nothing of the
+// transaction may become true.
 type Transaction interface {
 	Reader
 	Writer
@@ -43,18 +44,23 @@ type Transaction interface {
 	// engine allows. Only an economy: reads work without it.
 	Load(needs []Need) error
 
+	// Writes counts the calls of Writer's methods: a change that failed
+	// without one can be left out, one that failed after one cannot.
+	Writes() int
+
 	// Append queues the batch's entries, its stored hashes (from stored index
-	// first on) and the new head.
+	// first on) and the new head. It is the last call before Commit.
 	Append(entries []EntryRow, first int64, hashes []tlog.Hash, head Head) error
 
 	// Err returns the first storage error, nil while there is none.
 	Err() error
 
-	// Commit makes all of it durable, or none. Its error wraps
-	// ErrCommitUnknown if that cannot be told.
+	// Commit makes all of it durable, or none, and ends the transaction. Its
+	// error wraps ErrCommitUnknown if that cannot be told.
 	Commit() error
 
-	// Rollback drops it; after an error it also drops the connection.
+	// Rollback drops it; after an error it also drops the connection. It does
+	// nothing to a transaction that has ended.
 	Rollback()
 }
 
@@ -71,7 +77,8 @@ type Head struct {
 }
 
 // Reader reads committed rows, or in a Transaction also its own queued ones.
-// A row that does not exist is nil with a nil error.
+// A row that does not exist is nil with a nil error. Times have whole
+// milliseconds, UTC. Rows are the caller's own, but not the bytes in them.
 type Reader interface {
 	// Registry returns the registry as of this transaction. The value is
 	// shared and immutable; it is read again only when its version moved.
@@ -92,9 +99,13 @@ type Reader interface {
 	// Last returns seq and commitment of the owner's newest entry, zero if none.
 	Last(owner string) (uint64, audit.Commitment, error)
 
+	// Head returns the newest head; of an empty ledger the empty tree's.
 	Head() (Head, error)
-	// HeadCovering returns the head of the batch that added the entry.
+	// HeadCovering returns the head of the batch that added the entry; it is
+	// an error if there is none.
 	HeadCovering(index int64) (Head, error)
+	// Commitments returns those of n entries from index first on, fewer at
+	// the ledger's end.
 	Commitments(first int64, n int) ([]audit.Commitment, error)
 	tlog.HashReader
 
@@ -104,16 +115,17 @@ type Reader interface {
 
 // Writer queues writes of a change.
 type Writer interface {
-	PutPackage(p *Package, content []byte) // content nil: it is a blob
+	PutPackage(p *Package, content []byte) // insert, without Deliveries; content nil: it is a blob
 	SetState(id, state string)
-	PutDelivery(id string, d Delivery) // insert or replace
-	PutDecision(d DecisionRow)
+	PutDelivery(id string, d Delivery)    // insert or replace
+	PutDecision(d DecisionRow)            // insert
 	PutInput(sha256 string, input []byte) // no effect if it is there
-	PutAcknowledgement(a Acknowledgement)
-	PutConsultation(c ConsultationRow)
-	PutRevision(r RevisionRow) // no effect if it is there
+	PutAcknowledgement(a Acknowledgement) // insert
+	PutConsultation(c ConsultationRow)    // insert
+	PutRevision(r RevisionRow)            // no effect if it is there
 
-	// The registry's rows; each moves its version.
+	// The registry's rows, insert or replace; each moves its version. A key
+	// keeps its agency and use: another's is a storage error.
 	PutAgency(a Agency)
 	PutKey(k KeyRow)
 }
@@ -180,10 +192,10 @@ type Acknowledgement struct {
 
 // ConsultationRow is who reads what, why, and until when.
 type ConsultationRow struct {
-	ID, Agency, Identity           string
+	ID, Agency, Identity            string
 	Officer, Justification, CaseRef string
-	Package                        string // empty: the log
-	Expires                        time.Time
+	Package                         string // empty: the log
+	Expires                         time.Time
 }
 
 // RevisionRow keeps one signed input of policy while a decision names it.
@@ -203,18 +215,21 @@ type EntryRow struct {
 	Entry      []byte
 }
 
-// Query selects packages of one agency's box in the order of its own seq.
+// Query selects packages of one agency's box in the order of its own seq:
+// Package.Seq in the outbox, Delivery.Seq in the inbox, where it is not zero.
 type Query struct {
 	Agency    string
 	Outbox    bool
-	State     string    // empty: any
-	DueBefore time.Time // zero: any
+	State     string    // Package.State or Delivery.Outcome; empty: any
+	DueBefore time.Time // a delivery (in the inbox: the agency's own) falls due before it; zero: any
 	After     uint64
-	Limit     int
+	Limit     int // at least 1
 }
 
-// Blobs keeps large content and attachments. A blob's name says what it
-// holds and is never reused for other bytes. Safe for concurrent use.
+// Blobs keeps large content and attachments. A blob's name,
+// "<package id>/<part>.<SHA-256, base64url>" with a part of [a-z0-9]{1,16},
+// says what it holds and is never reused for other bytes. Safe for concurrent
+// use.
 type Blobs interface {
 	// Create opens a new blob. Nothing is visible under name before Commit.
 	Create(ctx context.Context, name string) (BlobWriter, error)

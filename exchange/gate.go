@@ -1,0 +1,199 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
+)
+
+// Action names what a caller does: one vocabulary for entries, metrics and
+// documents.
+type Action string
+
+// The actions of callers.
+const (
+	ActSend        Action = "package.send"
+	ActDecide      Action = "decision.ask"
+	ActList        Action = "package.list"
+	ActShow        Action = "package.show"
+	ActManifest    Action = "manifest.read"
+	ActAcknowledge Action = "package.acknowledge"
+	ActConsult     Action = "consultation.open"
+	ActContent     Action = "content.read"
+	ActAttachment  Action = "attachment.read"
+	ActEntries     Action = "audit.list"
+	ActEntry       Action = "audit.show"
+	ActRequest     Action = "request.refused" // refused before any method
+)
+
+// The exchange's own acts, and what an action gives to other agencies.
+const (
+	ActDeliver  Action = "package.deliver"
+	ActAwait    Action = "package.await"
+	ActNotified Action = "package.acknowledged"
+	ActBlocked  Action = "package.blocked"
+	ActExpired  Action = "package.expired"
+	ActAdmit    Action = "agency.admit"
+	ActKey      Action = "key.register"
+	ActActivate Action = "policy.activate"
+)
+
+// permission says who may do an action, and which operation of LED art 25(1)
+// it is.
+type permission struct {
+	roles     []string
+	operation string
+}
+
+var readers = []string{certs.RoleDPO, certs.RoleSupervisor}
+
+var permissions = map[Action]permission{
+	ActSend:        {[]string{certs.RoleUnit}, audit.Disclosure},
+	ActDecide:      {[]string{certs.RoleUnit}, audit.Consultation},
+	ActList:        {[]string{certs.RoleUnit}, audit.Consultation},
+	ActShow:        {[]string{certs.RoleUnit}, audit.Consultation},
+	ActManifest:    {[]string{certs.RoleUnit}, audit.Consultation},
+	ActAcknowledge: {[]string{certs.RoleUnit}, audit.Collection},
+	ActConsult:     {append([]string{certs.RoleUnit}, readers...), audit.Consultation},
+	ActContent:     {[]string{certs.RoleUnit}, audit.Consultation},
+	ActAttachment:  {[]string{certs.RoleUnit}, audit.Consultation},
+	ActEntries:     {readers, audit.Consultation},
+	ActEntry:       {readers, audit.Consultation},
+}
+
+// visit is one caller's way through one method: who, what, on which object,
+// and the entry that will be written either way.
+type visit struct {
+	*Service
+	caller Caller
+	action Action
+	object string // a package's id, empty if the action has none
+	entry  audit.Entry
+}
+
+// enter is the gate: the first statement of every method. It decides whether
+// the caller may do the action at all; if not, the refusal has its entry.
+func (s *Service) enter(ctx context.Context, c Caller, a Action, object string) (*visit, error) {
+	v := &visit{Service: s, caller: c, action: a, object: object}
+	v.entry = audit.Entry{
+		Owner:     s.ownerFor(s.registry.Load(), c),
+		Operation: permissions[a].operation,
+		Action:    string(a),
+		Actor:     actor(c),
+		Request:   c.Request,
+		Package:   object,
+	}
+	if r := v.barred(s.registry.Load()); r != nil {
+		return nil, v.refuse(ctx, r)
+	}
+	return v, nil
+}
+
+// actor describes the caller in an entry.
+func actor(c Caller) audit.Actor {
+	return audit.Actor{Agency: c.Identity.AgencyID(), Role: c.Identity.Role, Identity: c.Identity.String(), Certificate: c.Fingerprint}
+}
+
+// ownerFor is the agency that owns the entry of what the caller does: its
+// own, or the operator's if the exchange does not know it.
+func (s *Service) ownerFor(r *Registry, c Caller) string {
+	if a, ok := r.Agency(c.Identity.AgencyID()); ok {
+		return a.ID
+	}
+	return s.Operator
+}
+
+// agency is the caller's agency.
+func (v *visit) agency() string { return v.caller.Identity.AgencyID() }
+
+// barred says why the caller may not do the action by the given registry,
+// nil if it may. It runs at the gate and again inside the change.
+func (v *visit) barred(r *Registry) *Refusal {
+	a, ok := r.Agency(v.agency())
+	switch {
+	case !ok:
+		return &Refusal{Kind: IdentityRefused, Reason: "agency-unknown", Detail: "the agency is not admitted to this exchange"}
+	case a.Suspended:
+		return &Refusal{Kind: IdentityRefused, Reason: "agency-suspended", Detail: "the agency is suspended"}
+	case !a.Allows(v.caller.Identity.Role):
+		return &Refusal{Kind: IdentityRefused, Reason: "role-not-granted", Detail: "the agency may not have identities of this role"}
+	case v.action != ActRequest && !slices.Contains(permissions[v.action].roles, v.caller.Identity.Role):
+		return &Refusal{Kind: RoleForbidden, Reason: "role-forbidden", Detail: "identities of this role may not do this"}
+	}
+	return nil
+}
+
+// refuse records a refusal in an entry of its own and returns it. If the
+// entry cannot be written the answer is Unavailable: no refusal without its
+// entry either.
+func (v *visit) refuse(ctx context.Context, r *Refusal) error {
+	_, err := v.Journal.Commit(ctx, func(tx *Tx) ([]audit.Entry, error) {
+		return []audit.Entry{v.refusal(tx, r)}, nil
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	return r
+}
+
+// refusal is the entry of a refusal.
+func (v *visit) refusal(tx *Tx, r *Refusal) audit.Entry {
+	e := v.entry
+	if reg, err := tx.Registry(); err == nil {
+		e.Owner = v.ownerFor(reg, v.caller)
+	}
+	e.Outcome, e.Problem, e.Reason = "refused", string(r.Kind), r.Reason
+	return e
+}
+
+// errStale makes a visit decide again: registry or policy moved between the
+// decision and the change.
+var errStale = errors.New("registry or policy changed meanwhile")
+
+// effect is what a change does for a visit: its entries, or a refusal with
+// no writes. Owner, actor, action and request of the first entry are filled
+// from the visit.
+type effect func(tx *Tx) ([]audit.Entry, *Refusal, error)
+
+// commit runs an effect through the journal after asking the gate again.
+func (v *visit) commit(ctx context.Context, do effect, needs ...Need) (audit.Receipt, error) {
+	var refused *Refusal
+	receipt, err := v.Journal.Commit(ctx, func(tx *Tx) ([]audit.Entry, error) {
+		reg, err := tx.Registry()
+		if err != nil {
+			return nil, err
+		}
+		v.see(reg)
+		if refused = v.barred(reg); refused != nil {
+			return []audit.Entry{v.refusal(tx, refused)}, nil
+		}
+		entries, r, err := do(tx)
+		if refused = r; r != nil && len(entries) == 0 {
+			entries = []audit.Entry{v.refusal(tx, r)}
+		}
+		return entries, err
+	}, needs...)
+	switch {
+	case errors.Is(err, errStale):
+		return receipt, err
+	case err != nil:
+		return receipt, unavailable(err)
+	case refused != nil:
+		return receipt, refused
+	}
+	return receipt, nil
+}
+
+// Refuse records a request that was refused before any method: unknown path,
+// method, media type, size. It returns the refusal.
+func (s *Service) Refuse(ctx context.Context, c Caller, what string, r *Refusal) error {
+	v, err := s.enter(ctx, c, ActRequest, "")
+	if err != nil {
+		return err
+	}
+	v.entry.Details = map[string]string{"request": what}
+	return v.refuse(ctx, r)
+}

@@ -1,0 +1,114 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/policy"
+)
+
+// Config is what a Service is made of. All fields but the last three are
+// required.
+type Config struct {
+	// Operator is the exchange's own agency, "<trust domain>/<agency>". It
+	// owns the entries of the exchange's own acts.
+	Operator string
+	Store    Store
+	Blobs    Blobs
+	Journal  *Journal
+	Policy   *policy.Engine
+	// Anchors returns the trust anchors in force; keys are checked against
+	// them when they are registered.
+	Anchors func() *certs.Anchors
+
+	// AttachmentLimit is the greatest size of one attachment in bytes; zero
+	// means 2 GiB.
+	AttachmentLimit int64
+	Clock           func() time.Time // nil: time.Now
+	Log             *slog.Logger     // nil: slog.Default
+}
+
+// Service is the exchange: every method is an action of a caller. It is safe
+// for concurrent use. The errors of its methods are refusals.
+type Service struct {
+	Config
+	origin   string
+	registry atomic.Pointer[Registry] // newest seen; changes read it again
+}
+
+// NewService returns a service over its parts.
+func NewService(ctx context.Context, cfg Config) (*Service, error) {
+	if cfg.Store == nil || cfg.Blobs == nil || cfg.Journal == nil || cfg.Policy == nil || cfg.Anchors == nil {
+		return nil, errors.New("exchange: a part is missing")
+	}
+	if _, _, err := certs.ParseAgencyID(cfg.Operator); err != nil {
+		return nil, fmt.Errorf("exchange: operator: %w", err)
+	}
+	if cfg.AttachmentLimit == 0 {
+		cfg.AttachmentLimit = 2 << 30
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s := &Service{Config: cfg, origin: cfg.Journal.Origin()}
+	err := cfg.Store.View(ctx, func(rows Reader) error {
+		r, err := rows.Registry()
+		s.registry.Store(r)
+		return err
+	})
+	return s, err
+}
+
+// Origin is the ledger's origin, which manifests and acknowledgements name.
+func (s *Service) Origin() string { return s.origin }
+
+// Registry returns the directory: what every party may read. No entry.
+func (s *Service) Registry(context.Context) (*Registry, error) { return s.registry.Load(), nil }
+
+// Health tells whether the exchange can take work.
+func (s *Service) Health(context.Context) error { return s.Journal.Health() }
+
+// see remembers a registry that a change read.
+func (s *Service) see(r *Registry) {
+	for {
+		old := s.registry.Load()
+		if old != nil && old.Version() >= r.Version() || s.registry.CompareAndSwap(old, r) {
+			return
+		}
+	}
+}
+
+// newID returns a UUIDv7.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// unavailable turns a failure of our own into the refusal that promises:
+// nothing of it happened, or all of it.
+func unavailable(err error) *Refusal {
+	return &Refusal{Kind: Unavailable, Reason: "storage", RetryAfter: time.Second, Err: err,
+		Detail: "the exchange cannot record this now", Fix: "repeat the same request after the time in Retry-After"}
+}
+
+// view runs f on what is committed; an error is a refusal.
+func (s *Service) view(ctx context.Context, f func(rows Reader) error) error {
+	if err := s.Store.View(ctx, f); err != nil {
+		if r := AsRefusal(err); r != nil {
+			return r
+		}
+		return unavailable(err)
+	}
+	return nil
+}
+
+// entryTime is how a time stands in an answer or an entry.
+func entryTime(t time.Time) string { return audit.FormatTime(t) }
