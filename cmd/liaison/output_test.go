@@ -35,7 +35,7 @@ func newWorld() *world {
 }
 
 func TestTable(t *testing.T) {
-	print := func(w *world) string {
+	show := func(w *world) string {
 		table := w.output().table("ID", "FROM")
 		table.row(map[string]string{"id": "1"}, "1", "ee/pbgb")
 		table.row(map[string]string{"id": "<2>"}, "long\tid", "lv/vp")
@@ -56,7 +56,7 @@ func TestTable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
 			w.terminal, w.json = c.terminal, c.json
-			if diff := cmp.Diff(c.want, print(w)); diff != "" {
+			if diff := cmp.Diff(c.want, show(w)); diff != "" {
 				t.Errorf("printed (-want +got):\n%s", diff)
 			}
 		})

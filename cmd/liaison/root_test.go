@@ -54,7 +54,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 	for line, want := range map[string]int{
 		"shelf":                  exitDone, // its help
-		"shelf wriet":            exitUsage,
+		"shelf writ":            exitUsage,
 		"shelf write":            exitUsage,
 		"shelf write f":          exitUsage, // --to is missing
 		"shelf write f --to":     exitUsage,
@@ -69,7 +69,7 @@ func TestUsageErrors(t *testing.T) {
 			t.Errorf("%s: error %v", line, err)
 		}
 	}
-	err := execute(context.Background(), newTree(), []string{"shelf", "wriet"})
+	err := execute(context.Background(), newTree(), []string{"shelf", "writ"})
 	if !strings.Contains(err.Error(), "did you mean write?") || fixOf(err) != "see liaison shelf --help" {
 		t.Errorf("a near miss: %v; fix: %s", err, fixOf(err))
 	}

@@ -1,0 +1,58 @@
+# The workshop of Liaison. Needs Go and, for the race detector, a C compiler;
+# on Debian .ci/run installs what is missing. `make` lists what there is.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+
+FUZZTIME ?= 60s
+BENCH    ?= .
+# LIAISON_TEST_REQUIRE=all (or a list: redis,postgres,chromium) makes a part
+# that a test wants and does not find a failure.
+
+# Two build configurations and no third, so that everything is compiled twice
+# at most: what ships, tools included, and the race detector.
+static := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath"
+race   := CGO_ENABLED=1
+tool   := $(static) go tool -modfile=.tools/go.mod
+
+.PHONY: help demo build test lint fix bench fuzz torture vuln clean cc
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: build ## a whole exchange with sample jurisdictions; then it keeps serving
+	bin/liaison demo
+
+build: ## the static binary, as bin/liaison
+	$(static) go build -o bin/liaison ./cmd/liaison
+
+test: lint build cc ## what a change must pass: lint, build, all tests under the race detector
+	$(race) go test -race -vet=off -timeout 15m ./...
+
+lint: ## gofmt, vet and the linters of .tools/golangci.yml
+	$(tool) golangci-lint run --config=.tools/golangci.yml ./...
+
+fix: ## mend what the linters can mend by themselves
+	$(tool) golangci-lint run --config=.tools/golangci.yml --fix ./...
+
+bench: ## Go benchmarks; BENCH=regexp chooses
+	$(static) go test -run='^$$' -bench='$(BENCH)' -benchmem ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' audit certs cmd exchange policy | sort | \
+	while IFS=: read -r file func; do \
+		echo "$$file $${func#func }"; \
+		$(static) go test -vet=off -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")"; \
+	done
+
+torture: cc ## the long forms: kill loops, faults, then every fuzz target
+	LIAISON_TORTURE=1 $(race) go test -race -vet=off -count=1 -timeout 4h ./...
+	$(MAKE) fuzz
+
+vuln: ## known vulnerabilities; asks vuln.go.dev, or the copy that GOVULNDB names
+	$(tool) govulncheck $(if $(GOVULNDB),-db '$(GOVULNDB)') ./...
+
+clean: ## remove what was built
+	rm -rf bin
+
+cc:
+	@command -v gcc clang cc >/dev/null || { echo 'The race detector needs a C compiler: apt-get install gcc libc6-dev, or run .ci/run' >&2; exit 1; }
