@@ -1,0 +1,3 @@
+// Package envelope is the format of what agencies exchange: manifest, statement,
+// content, attachments, acknowledgement, approval, and their keys.
+package envelope
