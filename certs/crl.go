@@ -35,7 +35,7 @@ func (c *crl) revokedAt(serial *big.Int) (time.Time, bool) {
 // authorities issue lists, their certificates.
 func parseCRLFile(data []byte) ([]*x509.RevocationList, []*x509.Certificate, error) {
 	if !bytes.Contains(data, []byte("-----BEGIN ")) {
-		list, err := x509.ParseRevocationList(data)
+		list, err := parseCRL(data)
 		if err != nil {
 			return nil, nil, fmt.Errorf("neither PEM nor a revocation list in DER: %w", err)
 		}
@@ -51,7 +51,7 @@ func parseCRLFile(data []byte) ([]*x509.RevocationList, []*x509.Certificate, err
 func parseCRLBlocks(blocks []*pem.Block) (lists []*x509.RevocationList, issuers []*x509.Certificate, err error) {
 	for i, block := range blocks {
 		if block.Type == labelCRL {
-			list, err := x509.ParseRevocationList(block.Bytes)
+			list, err := parseCRL(block.Bytes)
 			if err != nil {
 				return nil, nil, fmt.Errorf("block %d: %w", i+1, err)
 			}
@@ -68,6 +68,18 @@ func parseCRLBlocks(blocks []*pem.Block) (lists []*x509.RevocationList, issuers 
 		return nil, nil, errors.New("no revocation list")
 	}
 	return lists, issuers, nil
+}
+
+// parseCRL refuses data after the list, which crypto/x509 does not.
+func parseCRL(der []byte) (*x509.RevocationList, error) {
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return nil, err
+	}
+	if len(list.Raw) != len(der) {
+		return nil, errors.New("data after the revocation list")
+	}
+	return list, nil
 }
 
 // newCRL verifies a list against its possible issuers. A list that is a part of another (delta, partitioned, indirect) says so

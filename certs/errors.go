@@ -106,6 +106,9 @@ func explainVerify(leaf *x509.Certificate, err error, want, fix string) *Error {
 		e.Check = CheckNames
 	case errors.As(err, &invalid):
 		e.Check, e.Fix = explainInvalid(invalid.Reason, fix)
+		if invalid.Cert != nil { // which may be an issuer
+			e.Subject = describe(invalid.Cert)
+		}
 	}
 	return e
 }

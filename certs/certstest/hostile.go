@@ -77,6 +77,9 @@ func NotYetValid() Option {
 // WithKey makes it for this key.
 func WithKey(key crypto.Signer) Option { return func(o *order) { o.key = key } }
 
+// ForPublicKey makes it for a key whose private part nobody needs.
+func ForPublicKey(pub crypto.PublicKey) Option { return func(o *order) { o.pub = pub } }
+
 // Hosts sets the DNS and IP SANs.
 func Hosts(hosts ...string) Option {
 	return Edit(func(t *x509.Certificate) { setHosts(t, hosts) })
@@ -110,15 +113,21 @@ func Rogue() Option {
 
 // Through puts an intermediate authority between the issuer so far and the leaf, and presents it. edit may be nil. The
 // authorities of certs.CA may not have any: use it after Root.
-func Through(edit func(template *x509.Certificate)) Option {
+func Through(edit func(template *x509.Certificate)) Option { return ThroughKey(nil, edit) }
+
+// ThroughKey is Through with the key of the intermediate; nil for a new P-256 key.
+func ThroughKey(key crypto.Signer, edit func(template *x509.Certificate)) Option {
 	return func(o *order) {
-		key := o.pki.NewKey()
+		signer := key
+		if signer == nil {
+			signer = o.pki.NewKey()
+		}
 		template := authorityTemplate("intermediate", o.pki.clock())
 		if edit != nil {
 			edit(template)
 		}
-		o.issuer = o.pki.sign(template, o.issuer, key.Public(), o.signer)
-		o.signer = key
+		o.issuer = o.pki.sign(template, o.issuer, signer.Public(), o.signer)
+		o.signer = signer
 		o.extra = append([]*x509.Certificate{o.issuer}, o.extra...)
 	}
 }
@@ -132,6 +141,9 @@ func Root(root *Authority) Option {
 func Presenting(extra ...*x509.Certificate) Option {
 	return func(o *order) { o.extra = append(o.extra, extra...) }
 }
+
+// Alone presents the leaf without any others, whatever earlier options added.
+func Alone() Option { return func(o *order) { o.extra = nil } }
 
 // Authority is one with free choice of what stands in its certificate.
 type Authority struct {
@@ -151,6 +163,13 @@ func (p *PKI) Authority(name string, key crypto.Signer, edit func(template *x509
 		edit(template)
 	}
 	return &Authority{Certificate: p.sign(template, nil, key.Public(), key), Key: key}
+}
+
+// CrossSign makes by's certificate for the name and key of another authority.
+func (p *PKI) CrossSign(by, other *Authority) *x509.Certificate {
+	p.t.Helper()
+	template := authorityTemplate(other.Certificate.Subject.CommonName, p.clock())
+	return p.sign(template, by.Certificate, other.Key.Public(), by.Key)
 }
 
 // CRL signs a list with anything in it, in DER.

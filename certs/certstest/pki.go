@@ -18,7 +18,7 @@ import (
 	"github.com/liaison-exchange/liaison/certs"
 )
 
-// Lifetime is how long authorities and certificates are valid, unless an option says otherwise.
+// How long authorities and certificates are valid, unless an option says otherwise.
 const (
 	caLifetime   = 24 * time.Hour
 	leafValidity = time.Hour
@@ -53,6 +53,9 @@ func NewAt(t testing.TB, clock func() time.Time) *PKI {
 	return &PKI{t: t, clock: clock, authorities: map[string]*authority{}, limits: map[string][]string{}}
 }
 
+// T is the test that the certificates are for.
+func (p *PKI) T() testing.TB { return p.t }
+
 // CA is the authority of a jurisdiction.
 func (p *PKI) CA(jurisdiction string) *certs.CA { return p.authority(jurisdiction).ca }
 
@@ -68,7 +71,7 @@ func (p *PKI) Anchors(jurisdictions ...string) *certs.Anchors {
 	p.t.Helper()
 	byJurisdiction := map[string][]certs.Anchor{}
 	for _, j := range jurisdictions {
-		byJurisdiction[j] = []certs.Anchor{{Certificate: p.CA(j).Certificate(), Agencies: p.limits[j]}}
+		byJurisdiction[j] = []certs.Anchor{{Certificate: p.CA(j).Certificate(), Agencies: p.limit(j)}}
 	}
 	anchors, err := certs.NewAnchors(byJurisdiction)
 	p.must(err)
@@ -80,7 +83,7 @@ func (p *PKI) WriteAnchors(dir string, jurisdictions ...string) {
 	p.t.Helper()
 	for _, j := range jurisdictions {
 		p.must(certs.WritePublic(filepath.Join(dir, j+".pem"), certs.EncodeChain(p.CA(j).Certificate())))
-		if agencies := p.limits[j]; len(agencies) > 0 {
+		if agencies := p.limit(j); len(agencies) > 0 {
 			line := []byte("*")
 			for _, agency := range agencies {
 				line = append(append(line, ' '), agency...)
@@ -175,6 +178,12 @@ func (p *PKI) NewKey() *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	p.must(err)
 	return key
+}
+
+func (p *PKI) limit(jurisdiction string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limits[jurisdiction]
 }
 
 func (p *PKI) authority(jurisdiction string) *authority {
