@@ -103,7 +103,7 @@ func (s *Service) Entry(ctx context.Context, c Caller, consultation, owner strin
 }
 
 // Checkpoint is the ledger's newest signed head. No entry.
-func (s *Service) Checkpoint() []byte { return s.Journal.Checkpoint() }
+func (s *Service) Checkpoint(context.Context) ([]byte, error) { return s.Journal.Checkpoint(), nil }
 
 // Tile returns a tile or an entry bundle of the ledger
 // (c2sp.org/tlog-tiles): commitments and hashes, nothing of any entry. What

@@ -3,7 +3,6 @@ package exchange
 import (
 	"bytes"
 	"context"
-	"io"
 	"strconv"
 
 	"github.com/liaison-exchange/liaison/audit"
@@ -12,10 +11,10 @@ import (
 // Content returns the ciphertext of a package under a consultation: to a
 // recipient that has acknowledged, or to the sender. The entry is written
 // before the first byte is given.
-func (s *Service) Content(ctx context.Context, c Caller, id, consultation string) (io.ReadCloser, int64, error) {
+func (s *Service) Content(ctx context.Context, c Caller, id, consultation string) (Blob, error) {
 	v, err := s.enter(ctx, c, ActContent, id)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var p *Package
 	var inline []byte
@@ -30,17 +29,22 @@ func (s *Service) Content(ctx context.Context, c Caller, id, consultation string
 		return entries, nil, err
 	}, Need{Package: id})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if p.ContentBlob == "" {
-		return io.NopCloser(bytes.NewReader(inline)), int64(len(inline)), nil
+		return inlineBlob{bytes.NewReader(inline)}, nil
 	}
 	b, err := s.Blobs.Open(ctx, p.ContentBlob)
 	if err != nil {
-		return nil, 0, unavailable(err)
+		return nil, unavailable(err)
 	}
-	return b, b.Size(), nil
+	return b, nil
 }
+
+// inlineBlob is content that lay in its row.
+type inlineBlob struct{ *bytes.Reader }
+
+func (inlineBlob) Close() error { return nil }
 
 // Attachment returns attachment n of a package, encrypted, under the same
 // conditions as its content.

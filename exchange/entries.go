@@ -33,10 +33,10 @@ func manifestEntry(m *envelope.SignedManifest) audit.Entry {
 	meta := &m.Claimed
 	e := audit.Entry{
 		Package: m.JTI, ManifestSHA256: m.SHA256, From: m.Iss, Recipients: m.Aud,
-		MessageType: meta.MessageType, CaseRef: meta.CaseRef, Purpose: meta.Purpose, CrimeAreas: meta.CrimeAreas,
+		MessageType: meta.MessageType, ContentKind: meta.ContentKind, CaseRef: meta.CaseRef, Purpose: meta.Purpose, CrimeAreas: meta.CrimeAreas,
 		Urgency: meta.Urgency.Level, Handling: meta.Handling.Code, Classification: meta.Classification,
 		TransferBasis: meta.TransferBasis, TransferInstrument: meta.TransferInstrument,
-		Assurances: meta.Assurances, EraseBy: meta.Retention.EraseBy,
+		Assurances: meta.Assurances, ReviewBy: meta.Retention.ReviewBy, EraseBy: meta.Retention.EraseBy,
 	}
 	for _, b := range meta.LegalBasis {
 		e.LegalBasis = append(e.LegalBasis, b.Jurisdiction+":"+b.Instrument+":"+b.Article)
@@ -65,14 +65,15 @@ func describeSubjects(e *audit.Entry, subjects []envelope.Subject) {
 	}
 }
 
-// describeOriginator names the first originator and the state of its
-// authorisation; the manifest has all.
+// describeOriginator names whose data it is and what they said about it.
 func describeOriginator(e *audit.Entry, meta *envelope.Meta) {
-	if len(meta.Originator) > 0 {
-		e.Originator = meta.Originator[0]
-	}
-	if len(meta.PriorAuthorisation) > 0 {
-		e.Authorisation = meta.PriorAuthorisation[0].State
+	e.Originators = meta.Originator
+	for _, a := range meta.PriorAuthorisation {
+		said := a.Originator + ":" + a.State
+		if a.Ref != "" {
+			said += ":" + a.Ref
+		}
+		e.Authorisations = append(e.Authorisations, said)
 	}
 }
 

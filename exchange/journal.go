@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,6 +77,7 @@ type Journal struct {
 	// publish is held.
 	publish sync.Mutex
 	current atomic.Pointer[audit.Checkpoint]
+	recent  []*audit.Checkpoint // the last ones up to current, guarded by publish
 
 	trouble  atomic.Pointer[trouble] // the last failure of storage or signing
 	unknown  atomic.Pointer[error]   // why the journal failed for good
@@ -200,8 +202,15 @@ func (j *Journal) sign(tree audit.Tree) (*audit.Checkpoint, error) {
 	}
 	cp := &audit.Checkpoint{Origin: j.cfg.Signer.Origin(), Size: tree.Size(), Root: tree.Root(), Note: note}
 	j.current.Store(cp)
+	if j.recent = append(j.recent, cp); len(j.recent) > 2*recentHeads {
+		j.recent = slices.Clone(j.recent[recentHeads:])
+	}
 	return cp, nil
 }
+
+// recentHeads is how many signed heads are kept at least: enough for every
+// snapshot that a reader may still hold.
+const recentHeads = 1024
 
 // Origin is the ledger's origin.
 func (j *Journal) Origin() string { return j.cfg.Signer.Origin() }

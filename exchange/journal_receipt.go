@@ -41,26 +41,38 @@ func (j *Journal) Receipt(rows Reader, index int64) (audit.Receipt, error) {
 	return audit.Receipt{Entry: row.Entry, Salt: row.Salt, Index: index, Proof: proof, Checkpoint: note}, nil
 }
 
-// signAgain signs the head of an earlier batch.
+// signAgain signs the head of an earlier batch. The proof is made from rows,
+// so it is made towards a signed head that these rows already know.
 func (j *Journal) signAgain(rows Reader, head Head) ([]byte, error) {
-	newest := j.signed(head.Size)
-	if newest.Size < head.Size {
-		return nil, fmt.Errorf("%w: its head is not signed", ErrStorage)
+	seen, err := rows.Head()
+	if err != nil {
+		return nil, err
+	}
+	newer, err := j.signedHead(head.Size, seen.Size)
+	if err != nil {
+		return nil, err
 	}
 	old := audit.Checkpoint{Origin: j.Origin(), Size: head.Size, Root: head.Root}
-	if err := audit.VerifyExtends(old, *newest, rows); err != nil {
+	if err := audit.VerifyExtends(old, *newer, rows); err != nil {
 		return nil, err
 	}
 	return j.cfg.Signer.Checkpoint(head.Size, head.Root)
 }
 
-// signed is the newest signed head. If that is behind size, a batch was
-// committed a moment ago and its head is about to be signed.
-func (j *Journal) signed(size int64) *audit.Checkpoint {
-	if cp := j.current.Load(); cp.Size >= size {
-		return cp
+// signedHead is a head that was signed, of a size from least to most. If the
+// newest one is smaller, a batch was committed a moment ago and its head is
+// about to be signed; if it is larger, the reader's snapshot is older.
+func (j *Journal) signedHead(least, most int64) (*audit.Checkpoint, error) {
+	cp := j.current.Load()
+	if least <= cp.Size && cp.Size <= most {
+		return cp, nil
 	}
 	j.publish.Lock()
 	defer j.publish.Unlock()
-	return j.current.Load()
+	for i := len(j.recent) - 1; i >= 0 && j.recent[i].Size >= least; i-- {
+		if j.recent[i].Size <= most {
+			return j.recent[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no signed head of size %d to %d is at hand", ErrStorage, least, most)
 }

@@ -87,8 +87,8 @@ func pageSize(n int) int {
 	return min(n, maxPage)
 }
 
-// Package returns the descriptor of a package to a party of it.
-func (s *Service) Package(ctx context.Context, c Caller, id string) (*View, error) {
+// Show returns the descriptor of a package to a party of it.
+func (s *Service) Show(ctx context.Context, c Caller, id string) (*View, error) {
 	v, err := s.enter(ctx, c, ActShow, id)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,175 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/liaison-exchange/liaison/certs"
+)
+
+// Config says how an exchange runs. It is read from YAML (LoadConfig); a key
+// that is not listed here is an error. Paths are relative to the file. The
+// zero value of a field without "required" is usable.
+type Config struct {
+	// Listen is the address of the API, "host:port"; required. The API is
+	// served over mutual TLS 1.3 only.
+	Listen string `yaml:"listen"`
+
+	// Admin is the address of health and metrics, "127.0.0.1:8444". It must
+	// be a loopback address, since it has no authentication. Empty: none.
+	Admin string `yaml:"admin,omitempty"`
+
+	// State is the directory of database and blobs; required. One process
+	// at a time.
+	State string `yaml:"state"`
+
+	// LedgerKey is the file of the ledger's private key in signed-note form;
+	// required. The anchor, the last head that was signed, lies beside it
+	// with the suffix ".anchor": keep both off the disk of State.
+	LedgerKey string `yaml:"ledger_key"`
+
+	// Certificate and Key are the server's own, PEM; required. Reloaded on SIGHUP.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+
+	// Anchors is the directory with <jurisdiction>.pem for each jurisdiction,
+	// the operator's trust domain included; required. Reloaded on SIGHUP.
+	Anchors string `yaml:"anchors"`
+
+	// Revocations is the directory with <jurisdiction>.crl. Empty: nothing
+	// is checked for revocation. Reloaded on SIGHUP.
+	Revocations string `yaml:"revocations,omitempty"`
+
+	// Operator is the exchange's own agency, "<trust domain>/<agency>"; required.
+	Operator string `yaml:"operator"`
+
+	// Registry is the directory with one folder for each admitted agency:
+	// agency.yaml (id, roles, suspended) and keys.jwks (its public keys with
+	// their certificates); required. What is new in it is admitted at start
+	// and on SIGHUP, each with an entry; nothing is removed by removing a file.
+	Registry string `yaml:"registry"`
+
+	// AllowSamplePolicies lets the embedded sample policies decide. They
+	// imitate law and are the law of nobody.
+	AllowSamplePolicies bool `yaml:"allow_sample_policies,omitempty"`
+
+	// AttachmentLimit is the greatest size of one attachment, in bytes. 0: 2 GiB.
+	AttachmentLimit int64 `yaml:"attachment_limit,omitempty"`
+
+	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
+	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
+
+	// Clock and Log are for programs; a file cannot set them.
+	Clock func() time.Time `yaml:"-"`
+	Log   *slog.Logger     `yaml:"-"`
+}
+
+// Duration is a time.Duration that is written with a unit.
+type Duration time.Duration
+
+// UnmarshalYAML reads "50ms"; a bare number has no unit and is refused.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	var s string
+	if err := yaml.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is no duration with a unit, like 50ms", s)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalYAML writes the duration with its unit.
+func (d Duration) MarshalYAML() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// LoadConfig reads a configuration file strictly. Errors show the line.
+func LoadConfig(path string) (Config, error) {
+	var cfg Config
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return cfg, err
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField())
+	if err := dec.Decode(&cfg); err != nil && !errors.Is(err, io.EOF) {
+		return cfg, fmt.Errorf("%s: %w", path, err)
+	}
+	cfg.resolve(filepath.Dir(path))
+	if err := cfg.Check(); err != nil {
+		return cfg, fmt.Errorf("%s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// WriteConfig writes a configuration file.
+func WriteConfig(path string, cfg Config) error {
+	raw, err := yaml.Marshal(cfg)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o600)
+}
+
+// resolve makes relative paths relative to the file that named them.
+func (c *Config) resolve(dir string) {
+	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// Check tells what is missing or cannot be.
+func (c Config) Check() error {
+	required := map[string]string{"listen": c.Listen, "state": c.State, "ledger_key": c.LedgerKey, "certificate": c.Certificate,
+		"key": c.Key, "anchors": c.Anchors, "operator": c.Operator, "registry": c.Registry}
+	for _, name := range []string{"listen", "state", "ledger_key", "certificate", "key", "anchors", "operator", "registry"} {
+		if required[name] == "" {
+			return fmt.Errorf("%s: required", name)
+		}
+	}
+	if _, _, err := certs.ParseAgencyID(c.Operator); err != nil {
+		return fmt.Errorf("operator: %w", err)
+	}
+	if c.AttachmentLimit < 0 {
+		return errors.New("attachment_limit: not negative")
+	}
+	return c.checkAdmin()
+}
+
+// checkAdmin keeps health and metrics off the network.
+func (c Config) checkAdmin() error {
+	if c.Admin == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(c.Admin)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("admin: must be a loopback address, since it has no authentication")
+	}
+	return nil
+}
+
+// trustDomain is the operator's jurisdiction.
+func (c Config) trustDomain() string {
+	j, _, _ := certs.ParseAgencyID(c.Operator)
+	return j
+}
+
+// trust names the files of who is believed.
+func (c Config) trust() certs.TrustFiles {
+	return certs.TrustFiles{Anchors: c.Anchors, Operator: c.trustDomain(), Certificate: c.Certificate, Key: c.Key,
+		Revocations: certs.RevocationConfig{Dir: c.Revocations}}
+}

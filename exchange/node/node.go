@@ -1,0 +1,281 @@
+// Package node is where the parts meet: a configuration goes in, a running
+// exchange comes out. The command serve, the demo and the tests all call
+// Start.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/server"
+	"github.com/liaison-exchange/liaison/exchange/store"
+	"github.com/liaison-exchange/liaison/policy"
+)
+
+// Node is a running exchange. It is safe for concurrent use.
+type Node struct {
+	cfg     Config
+	log     *slog.Logger
+	gate    *certs.Gatekeeper
+	policy  *policy.Engine
+	service *exchange.Service
+	server  *server.Server
+	closers []io.Closer // in the order of opening
+	api     net.Listener
+	admin   net.Listener
+	http    *http.Server // admin
+
+	running sync.WaitGroup
+	stopped chan struct{} // closed by the first of Shutdown and a failure
+	once    sync.Once
+	failure error
+}
+
+// Start starts an exchange: state, journal, policy, registry, then the
+// listeners. What it returned an error for is closed again.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	n := &Node{cfg: cfg, log: cfg.Log, stopped: make(chan struct{})}
+	for _, step := range []func(context.Context) error{n.openTrust, n.openService, n.openPolicy, n.admitAll, n.openServer, n.listen} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, n.close())
+		}
+	}
+	n.serve()
+	return n, nil
+}
+
+// openTrust loads who is believed.
+func (n *Node) openTrust(context.Context) error {
+	trust, err := n.cfg.trust().Load(nil, n.cfg.Clock())
+	if err != nil {
+		return err
+	}
+	n.gate, err = certs.NewGatekeeper(trust, n.cfg.Clock)
+	return err
+}
+
+// openService opens state and journal and puts the domain on them.
+func (n *Node) openService(ctx context.Context) error {
+	signer, err := loadSigner(n.cfg.LedgerKey)
+	if err != nil {
+		return err
+	}
+	state, err := store.Open(ctx, store.Config{Dir: n.cfg.State})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, state)
+	blobs, err := store.OpenBlobs(filepath.Join(n.cfg.State, "blobs"))
+	if err != nil {
+		return err
+	}
+	journal, err := exchange.OpenJournal(ctx, exchange.JournalConfig{Store: state, Signer: signer,
+		AnchorPath: n.cfg.LedgerKey + ".anchor", Clock: n.cfg.Clock, Log: n.log, Fatal: n.fail})
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, journal)
+	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
+	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
+		Policy: n.policy, Anchors: func() *certs.Anchors { return n.gate.Trust().Anchors },
+		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
+	return err
+}
+
+// loadSigner reads the ledger's key from a file that only its owner reads.
+func loadSigner(path string) (*audit.Signer, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("ledger_key: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("ledger_key: %s can be read by others (fix: chmod 600 %s)", path, path)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("ledger_key: %w", err)
+	}
+	signer, err := audit.NewSigner(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return nil, fmt.Errorf("ledger_key %s: %w", path, err)
+	}
+	return signer, nil
+}
+
+// openPolicy activates the embedded policies.
+func (n *Node) openPolicy(ctx context.Context) error {
+	in := policy.Samples()
+	in.AllowSamples = n.cfg.AllowSamplePolicies
+	set, err := policy.Build(in)
+	if err != nil {
+		return fmt.Errorf("policies: %w", err)
+	}
+	return n.service.Activate(ctx, set)
+}
+
+// openServer puts the API on the domain.
+func (n *Node) openServer(context.Context) error {
+	registry := prometheus.NewRegistry()
+	metrics := server.NewMetrics()
+	registry.MustRegister(metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
+		Limits: server.Limits{Attachment: n.cfg.AttachmentLimit}, Metrics: metrics, Gatherer: registry, Clock: n.cfg.Clock, Log: n.log})
+	return err
+}
+
+// listen opens both listeners.
+func (n *Node) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if n.api, err = lc.Listen(ctx, "tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	n.closers = append(n.closers, closeOnce{n.api})
+	if n.cfg.Admin == "" {
+		return nil
+	}
+	if n.admin, err = lc.Listen(ctx, "tcp", n.cfg.Admin); err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	n.closers = append(n.closers, closeOnce{n.admin})
+	return nil
+}
+
+// closeOnce closes a listener that its server may have closed already.
+type closeOnce struct{ l net.Listener }
+
+func (c closeOnce) Close() error {
+	if err := c.l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// serve starts what runs until Shutdown.
+func (n *Node) serve() {
+	n.running.Go(func() {
+		if err := n.server.Serve(n.api); err != nil {
+			n.fail(err)
+		}
+	})
+	if n.admin != nil {
+		n.http = &http.Server{Handler: n.server.AdminHandler(), ReadHeaderTimeout: 5 * time.Second}
+		n.running.Go(func() {
+			if err := n.http.Serve(n.admin); !errors.Is(err, http.ErrServerClosed) {
+				n.fail(err)
+			}
+		})
+	}
+	n.running.Go(n.sweep)
+}
+
+// sweep removes what broken uploads left, once an hour.
+func (n *Node) sweep() {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-n.stopped:
+			return
+		case <-tick.C:
+			if swept, err := n.service.Sweep(context.Background()); err != nil {
+				n.log.Error("sweeping blobs failed", "error", err)
+			} else if swept > 0 {
+				n.log.Info("orphaned blobs removed", "count", swept)
+			}
+		}
+	}
+}
+
+// fail stops the node for a reason of its own.
+func (n *Node) fail(err error) {
+	n.once.Do(func() {
+		n.failure = err
+		n.log.Error("the exchange stops", "error", err)
+		close(n.stopped)
+	})
+}
+
+// Done is closed when the node stops: after Shutdown or a failure.
+func (n *Node) Done() <-chan struct{} { return n.stopped }
+
+// Err tells why the node stopped by itself; nil after Shutdown.
+func (n *Node) Err() error {
+	select {
+	case <-n.stopped:
+		return n.failure
+	default:
+		return nil
+	}
+}
+
+// Addr is the address of the API.
+func (n *Node) Addr() string { return n.api.Addr().String() }
+
+// AdminAddr is the address of health and metrics; empty if there is none.
+func (n *Node) AdminAddr() string {
+	if n.admin == nil {
+		return ""
+	}
+	return n.admin.Addr().String()
+}
+
+// Origin is the ledger's origin.
+func (n *Node) Origin() string { return n.service.Origin() }
+
+// Reload reads anchors, certificates, revocations and the registry again.
+// What cannot be read leaves the old in force and is returned.
+func (n *Node) Reload(ctx context.Context) error {
+	trust, err := n.cfg.trust().Load(n.gate.Trust(), n.cfg.Clock())
+	if err == nil {
+		err = n.gate.Reload(trust)
+	}
+	return errors.Join(err, n.admitAll(ctx))
+}
+
+// Shutdown drains and stops the node: no new connections, requests in flight
+// finish, then the journal and the store close.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.once.Do(func() { close(n.stopped) })
+	err := n.server.Shutdown(ctx)
+	if n.http != nil {
+		err = errors.Join(err, n.http.Shutdown(ctx))
+	}
+	n.running.Wait()
+	return errors.Join(err, n.close())
+}
+
+// close closes what was opened, last first.
+func (n *Node) close() error {
+	var errs []error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		errs = append(errs, n.closers[i].Close())
+	}
+	n.closers = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,147 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/policy"
+)
+
+// Names of the files of an admitted agency.
+const (
+	AgencyFile = "agency.yaml"
+	KeysFile   = "keys.jwks"
+)
+
+// Admission is what the operator says of an agency, beside what its own
+// jurisdiction declares: agency.yaml.
+type Admission struct {
+	ID        string   `yaml:"id"`
+	Roles     []string `yaml:"roles"`
+	Suspended bool     `yaml:"suspended,omitempty"`
+}
+
+// WriteAdmission writes an agency's folder of the registry directory. keys
+// is a JWK Set.
+func WriteAdmission(dir string, a Admission, keys []byte) error {
+	j, name, err := certs.ParseAgencyID(a.ID)
+	if err != nil {
+		return err
+	}
+	dir = filepath.Join(dir, j+"-"+name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	raw, err := yaml.Marshal(a)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, AgencyFile), raw, 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, KeysFile), keys, 0o644)
+}
+
+// admitAll admits what the registry directory holds and the exchange does
+// not know yet.
+func (n *Node) admitAll(ctx context.Context) error {
+	found, err := filepath.Glob(filepath.Join(n.cfg.Registry, "*", AgencyFile))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		if err := n.admit(ctx, filepath.Dir(path)); err != nil {
+			return fmt.Errorf("registry %s: %w", filepath.Dir(path), err)
+		}
+	}
+	return nil
+}
+
+// admit admits one agency and registers its keys.
+func (n *Node) admit(ctx context.Context, dir string) error {
+	raw, err := os.ReadFile(filepath.Join(dir, AgencyFile))
+	if err != nil {
+		return err
+	}
+	var a Admission
+	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField()).Decode(&a); err != nil {
+		return err
+	}
+	row, err := n.agency(a)
+	if err != nil {
+		return err
+	}
+	if err := n.service.Admit(ctx, row); err != nil {
+		return err
+	}
+	keys, err := readKeys(filepath.Join(dir, KeysFile))
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := n.service.Register(ctx, a.ID, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readKeys reads the members of a JWK Set; no file means no keys.
+func readKeys(path string) ([]json.RawMessage, error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(raw, &set); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return set.Keys, nil
+}
+
+// agency joins what the operator and the agency's own jurisdiction say. The
+// exchange's own agency is declared by nobody.
+func (n *Node) agency(a Admission) (exchange.Agency, error) {
+	j, _, err := certs.ParseAgencyID(a.ID)
+	if err != nil {
+		return exchange.Agency{}, err
+	}
+	row := exchange.Agency{ID: a.ID, Jurisdiction: j, Type: "operator", Roles: a.Roles, Suspended: a.Suspended}
+	if a.ID == n.cfg.Operator {
+		return row, nil
+	}
+	declared, ok := declaration(n.policy.Set(), j, a.ID)
+	if !ok {
+		return row, fmt.Errorf("jurisdiction %s does not declare agency %s", j, a.ID)
+	}
+	row.Name, row.Type, row.Competences = declared.Name, declared.Type, declared.Competences
+	return row, nil
+}
+
+func declaration(set *policy.Set, jurisdiction, id string) (policy.DeclaredAgency, bool) {
+	d, ok := set.Declared(jurisdiction)
+	if !ok {
+		return policy.DeclaredAgency{}, false
+	}
+	for _, a := range d.Agencies {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return policy.DeclaredAgency{}, false
+}
