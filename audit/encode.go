@@ -11,21 +11,22 @@ import (
 
 // limits is how much of an entry is kept: the greatest number of items of each list, and of bytes, as encoded, of each text.
 type limits struct {
-	text, item, justification, statement                                     int
-	list, recipients, relations, decisions, codes, rules, revisions, details int
+	text, item, justification, statement                                                  int
+	list, recipients, relations, decisions, codes, obligations, rules, revisions, details int
 }
 
 // ladder is what Encode tries in turn until the entry fits into MaxEntry: first what is least needed goes, last the statement, and
 // the recipients stay (LED art 25(1)). With the widest list of recipients and a statement of the greatest size, the first rungs do.
 // The last rung fits whatever the entry holds.
 var ladder = []limits{
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, rules: 64, revisions: 80, details: 16},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, rules: 8, revisions: 80, details: 4},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 8, rules: 0, revisions: 80, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 64, codes: 4, rules: 0, revisions: 16, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 16, codes: 4, rules: 0, revisions: 4, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: 0, list: 16, recipients: 64, relations: 16, decisions: 32, codes: 8, rules: 0, revisions: 32, details: 4},
-	{text: 96, item: 64, justification: 512, statement: 0, list: 4, recipients: 32, relations: 4, decisions: 4, codes: 2, rules: 0, revisions: 4, details: 0},
+	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, obligations: 16, rules: 64, revisions: 80, details: 16},
+	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, obligations: 16, rules: 8, revisions: 80, details: 4},
+	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 8, obligations: 8, rules: 0, revisions: 80, details: 0},
+	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 4, obligations: 4, rules: 0, revisions: 16, details: 0},
+	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 64, codes: 4, obligations: 0, rules: 0, revisions: 4, details: 0},
+	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 16, codes: 4, obligations: 0, rules: 0, revisions: 4, details: 0},
+	{text: 256, item: 192, justification: 2048, statement: 0, list: 16, recipients: 64, relations: 16, decisions: 32, codes: 8, obligations: 8, rules: 0, revisions: 32, details: 4},
+	{text: 96, item: 64, justification: 512, statement: 0, list: 4, recipients: 32, relations: 4, decisions: 4, codes: 2, obligations: 2, rules: 0, revisions: 4, details: 0},
 }
 
 // Encode writes the entry as it is stored, hashed and shown: one JSON object in UTF-8, at most MaxEntry bytes. Control and format
@@ -193,7 +194,7 @@ func (c *cutter) decisions(e *Entry, l limits) {
 			c.text("decisions[]", s, l.item)
 		}
 		c.list("decisions[].codes", &d.Codes, l.codes, l.item)
-		c.list("decisions[].obligations", &d.Obligations, l.codes, l.item)
+		c.list("decisions[].obligations", &d.Obligations, l.obligations, l.item)
 		c.list("decisions[].rules", &d.Rules, l.rules, l.item)
 	}
 }
@@ -232,7 +233,7 @@ func encodedRune(r rune) int {
 	switch {
 	case r == '"' || r == '\\':
 		return 2
-	case r < ' ' || r == '<' || r == '>' || r == '&' || r == utf8.RuneError:
+	case r < ' ' || r == '<' || r == '>' || r == '&':
 		return 6
 	case r < 0x7f:
 		return 1
@@ -251,9 +252,9 @@ func runeBytes(s string) int {
 }
 
 // hidden says whether a character beyond space can act on a display without being seen: control, format (text direction, tags),
-// line and paragraph separators, private use.
+// line and paragraph separators, private use; and U+FFFD, for which there would be two ways to write it.
 func hidden(r rune) bool {
-	return r == 0x7f || r >= 0x80 && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
+	return r == 0x7f || r == utf8.RuneError || r >= 0x80 && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
 }
 
 // escapeFormat replaces each hidden character in encoded JSON by its \u escape. Such characters stand only inside of strings.
