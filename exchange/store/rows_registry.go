@@ -1,0 +1,123 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/liaison-exchange/liaison/exchange"
+)
+
+// Registry implements exchange.Reader. The parsed registry of a commit is
+// kept for all readers; one that is not committed is this transaction's own.
+func (r *rows) Registry() (*exchange.Registry, error) {
+	if r.registry != nil {
+		return r.registry, r.err
+	}
+	var version int64
+	if _, err := r.one([]any{&version}, "SELECT version FROM registry"); err != nil {
+		return nil, err
+	}
+	kept := r.store.registry.Load()
+	if !r.moved && kept != nil && kept.Version() == version {
+		r.registry = kept
+		return kept, nil
+	}
+	reg, err := r.readRegistry(version)
+	if err != nil {
+		return nil, fmt.Errorf("read registry: %w", err)
+	}
+	if r.registry = reg; !r.moved {
+		r.store.registry.Store(reg)
+	}
+	return reg, nil
+}
+
+func (r *rows) readRegistry(version int64) (*exchange.Registry, error) {
+	agencies, err := r.agencies()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := r.keys()
+	if err != nil {
+		return nil, err
+	}
+	return exchange.NewRegistry(version, agencies, keys)
+}
+
+func (r *rows) agencies() (all []exchange.Agency, err error) {
+	err = r.query(func(row *sql.Rows) error {
+		var a exchange.Agency
+		var roles, competences string
+		var suspended int
+		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &competences, &suspended)
+		if err != nil {
+			return err
+		}
+		a.Suspended = suspended != 0
+		if a.Roles, err = parseList[string](roles); err != nil {
+			return err
+		}
+		a.Competences, err = parseList[string](competences)
+		all = append(all, a)
+		return err
+	}, "SELECT id, jurisdiction, name, type, roles, competences, suspended FROM agencies ORDER BY id")
+	return all, err
+}
+
+func (r *rows) keys() (all []exchange.KeyRow, err error) {
+	err = r.query(func(row *sql.Rows) error {
+		var k exchange.KeyRow
+		var since, until, compromised int64
+		if err := row.Scan(&k.Kid, &k.Agency, &k.Use, &k.JWK, &since, &until, &compromised); err != nil {
+			return err
+		}
+		k.From, k.Until, k.Compromised = fromMillis(since), fromMillis(until), fromMillis(compromised)
+		all = append(all, k)
+		return nil
+	}, "SELECT kid, agency, use, jwk, since, until, compromised FROM keys ORDER BY kid")
+	return all, err
+}
+
+// PutAgency implements exchange.Writer.
+func (t *transaction) PutAgency(a exchange.Agency) {
+	roles, err := listText(a.Roles)
+	competences, err2 := listText(a.Competences)
+	if err = errors.Join(err, err2); err != nil {
+		t.fail(err)
+		return
+	}
+	suspended := 0
+	if a.Suspended {
+		suspended = 1
+	}
+	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, competences, suspended)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
+		type = excluded.type, roles = excluded.roles, competences = excluded.competences, suspended = excluded.suspended`,
+		a.ID, a.Jurisdiction, a.Name, a.Type, roles, competences, suspended)
+	t.moveRegistry()
+}
+
+// PutKey implements exchange.Writer.
+func (t *transaction) PutKey(k exchange.KeyRow) {
+	n := t.write(`INSERT INTO keys (kid, agency, use, jwk, since, until, compromised)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kid) DO UPDATE SET jwk = excluded.jwk, since = excluded.since,
+		until = excluded.until, compromised = excluded.compromised WHERE keys.agency = excluded.agency AND keys.use = excluded.use`,
+		k.Kid, k.Agency, k.Use, k.JWK, millis(k.From), millis(k.Until), millis(k.Compromised))
+	if t.err == nil && n == 0 {
+		t.fail(fmt.Errorf("key %s is another agency's or for another use", k.Kid))
+	}
+	t.moveRegistry()
+}
+
+func (t *transaction) moveRegistry() {
+	t.registry, t.moved = nil, true
+	t.exec("UPDATE registry SET version = version + 1")
+}
+
+// fail ends the transaction for a write that cannot be.
+func (t *transaction) fail(err error) {
+	if t.writes++; t.err == nil {
+		t.err = err
+	}
+}
