@@ -55,4 +55,4 @@ clean: ## remove what was built
 	rm -rf bin
 
 cc:
-	@command -v gcc clang cc >/dev/null || { echo 'The race detector needs a C compiler: apt-get install gcc libc6-dev, or run .ci/run' >&2; exit 1; }
+	@read -r cc _ <<<"$$(go env CC)"; command -v "$$cc" >/dev/null || { echo 'The race detector needs a C compiler: apt-get install gcc libc6-dev, or run .ci/run' >&2; exit 1; }

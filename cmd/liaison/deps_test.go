@@ -84,7 +84,7 @@ var libraries = []library{
 	{"github.com/jackc/pgx/v5", []string{"exchange/store"}, "SQL lies in one room"},
 	{"github.com/pressly/goose/v3", []string{"exchange/store"}, "migrations belong to the schema"},
 	{"gocloud.dev", []string{"exchange/store"}, "blobs are stored where rows are"},
-	{"golang.org/x/mod/sumdb/tlog", []string{"audit", "exchange", "exchange/client"}, "tree arithmetic: of the ledger, of its journal, and of those who check it"},
+	{"golang.org/x/mod/sumdb/tlog", []string{"audit", "exchange", "exchange/store", "exchange/client"}, "tree arithmetic: of the ledger, of its journal and store, and of those who check it"},
 	{"golang.org/x/mod/sumdb/note", []string{"audit"}, "signed notes are made and verified in one place"},
 	{"github.com/spiffe/go-spiffe/v2", []string{"certs"}, "who a certificate speaks for is decided in one room"},
 

@@ -22,11 +22,11 @@ type failure struct {
 func report(env *environment, err error) {
 	f := failure{Error: err.Error(), Fix: fixOf(err), Exit: exitCode(err)}
 	errors.As(err, &f.Problem)
+	text := f.text(env.color(env.Stderr))
 	if env.json {
-		writeJSON(env.Stderr, f) // standard error is the last resort: nobody is left to tell
-		return
+		text = f.json()
 	}
-	fmt.Fprint(env.Stderr, f.text(env.color(env.Stderr)))
+	_, _ = io.WriteString(env.Stderr, text) // if it cannot be written, nobody is left to tell
 }
 
 // fixOf returns what to do about an error: the command's own advice, else the
@@ -43,6 +43,14 @@ func fixOf(err error) string {
 		return problem.Fix
 	}
 	return ""
+}
+
+func (f failure) json() string {
+	var b strings.Builder
+	if err := writeJSON(&b, f); err != nil {
+		return f.text(false) // a problem whose raw members are no JSON
+	}
+	return b.String()
 }
 
 func (f failure) text(color bool) string {
@@ -70,7 +78,7 @@ func (f failure) text(color bool) string {
 }
 
 // writeOutcome prints what was decided for one recipient, and why.
-func writeOutcome(w io.Writer, o api.Outcome) {
+func writeOutcome(w *strings.Builder, o api.Outcome) {
 	fmt.Fprintf(w, "  %s: %s (decision %s)\n", printable(o.Recipient), printable(o.Outcome), printable(o.Decision))
 	for _, r := range o.Reasons {
 		fmt.Fprintf(w, "    %s\n", printable(strings.Join(nonEmpty(r.Code, r.Text), ": ")))

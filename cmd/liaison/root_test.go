@@ -54,7 +54,7 @@ func TestUsageErrors(t *testing.T) {
 	}
 	for line, want := range map[string]int{
 		"shelf":                  exitDone, // its help
-		"shelf writ":            exitUsage,
+		"shelf writ":             exitUsage,
 		"shelf write":            exitUsage,
 		"shelf write f":          exitUsage, // --to is missing
 		"shelf write f --to":     exitUsage,
