@@ -143,6 +143,11 @@ type Agencies struct {
 	Items []Agency `json:"items"`
 }
 
+// KeySet answers GET …/keys: the keys in use, as a JWK Set (RFC 7517 §5).
+type KeySet struct {
+	Keys []json.RawMessage `json:"keys"`
+}
+
 // Key is one key of the directory with its history.
 type Key struct {
 	JWK         json.RawMessage `json:"jwk"` // with use and x5c

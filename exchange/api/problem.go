@@ -39,6 +39,8 @@ var (
 		"A part or the whole request is larger than the limit."}
 	UnsupportedMediaType = ProblemType{"unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type",
 		"The Content-Type or Content-Encoding is not one that this call takes. Compressed requests are never taken."}
+	RangeNotSatisfiable = ProblemType{"range-not-satisfiable", http.StatusRequestedRangeNotSatisfiable, "Range not satisfiable",
+		"The attachment has no such bytes. Content-Range says how long it is."}
 	EnvelopeRejected = ProblemType{"envelope-rejected", http.StatusUnprocessableEntity, "The envelope is rejected",
 		"A signature, key or identity does not hold. The answer is the same whatever the reason; your data-protection officer finds the reason in the entry."}
 	PackageInvalid = ProblemType{"package-invalid", http.StatusUnprocessableEntity, "The package is invalid",
@@ -54,7 +56,7 @@ var (
 // ProblemTypes lists all problem types.
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
-		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, EnvelopeRejected,
+		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, EnvelopeRejected,
 		PackageInvalid, RateLimited, Unavailable, Internal}
 }
 

@@ -1,0 +1,255 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/api"
+)
+
+// call is one request on its way. It belongs to one goroutine.
+type call struct {
+	s      *Server
+	op     *operation
+	w      http.ResponseWriter
+	r      *http.Request
+	param  func(name string) string
+	body   *pacedBody
+	caller exchange.Caller
+
+	// What the request's one event says.
+	begun   time.Time
+	status  int // 0 until the header is out
+	sent    int64
+	problem *api.Problem
+	reason  string
+}
+
+// serve takes one request from its first to its last step.
+func (s *Server) serve(ec echo.Context, op *operation) {
+	c := &call{s: s, op: op, w: ec.Response().Writer, r: ec.Request(), param: ec.Param, begun: time.Now()}
+	c.caller.Request = uuid.Must(uuid.NewV7()).String()
+	c.setHeader()
+	s.cfg.Metrics.inFlight.Inc()
+	defer s.cfg.Metrics.inFlight.Dec()
+	defer c.record()
+	err := overloaded("requests")
+	if s.requests.take() {
+		defer s.requests.give()
+		err = c.attempt()
+	}
+	if err == nil {
+		return
+	}
+	if c.status == 0 {
+		err = c.fail(c.recorded(err))
+	}
+	if err != nil {
+		// The header is out, or cannot get out: the client must not take
+		// what it has for the whole.
+		c.reason = "cut-off"
+		c.s.cfg.Log.DebugContext(c.r.Context(), "answer cut off", "request_id", c.caller.Request, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// setHeader sets what every answer bears.
+func (c *call) setHeader() {
+	h := c.w.Header()
+	h.Set(api.HeaderRequestID, c.caller.Request)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+// attempt does what the request asks for. A panic of a handler is a fault.
+func (c *call) attempt() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			c.s.cfg.Log.ErrorContext(c.r.Context(), "panic in a handler", "request_id", c.caller.Request, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	if c.caller.Peer, err = c.s.cfg.Gatekeeper.Peer(c.r.TLS); err != nil {
+		return &exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "certificate", Err: err,
+			Detail: "the client certificate is not accepted any more", Fix: "connect again with a valid certificate"}
+	}
+	if c.body, err = c.s.newBody(c.w, c.r); err != nil {
+		return fmt.Errorf("deadline of the body: %w", err)
+	}
+	if err := c.checkForm(); err != nil {
+		return err
+	}
+	if c.op.open {
+		if err := c.checkAdmitted(); err != nil {
+			return err
+		}
+	}
+	return c.op.handle(c)
+}
+
+// checkForm holds what every operation asks of a request: the path's one
+// spelling, no unknown parameter, a body of the right type or none.
+func (c *call) checkForm() error {
+	switch {
+	case !canonicalPath(c.r.URL.EscapedPath()):
+		return refuse(exchange.NotFound, "path-spelling", "", "")
+	case len(c.r.Header["Content-Encoding"]) > 0:
+		return refuse(exchange.Unsupported, "content-encoding", "requests are not compressed", "send the body as it is, without Content-Encoding")
+	case c.op.method == "": // neither path nor method is known
+		return nil
+	case c.op.media == "" && c.r.ContentLength != 0:
+		return malformed("unexpected-body", "this call takes no body")
+	}
+	if c.op.media != "" {
+		if err := c.checkMedia(); err != nil {
+			return err
+		}
+	}
+	return checkQuery(c.r.URL.RawQuery, c.op.query)
+}
+
+// canonicalPath reports whether a path is spelt in the one way that names
+// anything: no escapes, no empty and no dot segments.
+func canonicalPath(p string) bool {
+	for _, b := range []byte(p) {
+		switch {
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9':
+		case b == '/' || b == '-' || b == '_' || b == '.':
+		default:
+			return false
+		}
+	}
+	for _, segment := range strings.Split(strings.TrimPrefix(p, "/"), "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// checkAdmitted is the gate of operations that the domain does not gate: the
+// agency is admitted, not suspended, and may have the role. The domain words
+// and records the refusal.
+func (c *call) checkAdmitted() error {
+	reg, err := c.s.cfg.Exchange.Registry(c.r.Context())
+	if err != nil {
+		return err
+	}
+	id := c.caller.Identity
+	if a, ok := reg.Agency(id.AgencyID()); ok && !a.Suspended && a.Allows(id.Role) {
+		return nil
+	}
+	return c.s.cfg.Exchange.Refuse(c.r.Context(), c.caller, c.what(),
+		&exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "agency", Detail: "the agency or its role is not admitted"})
+}
+
+// what names the request in the entry of its refusal, in words of ours.
+func (c *call) what() string {
+	method := c.r.Method
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	default:
+		method = "OTHER"
+	}
+	return method + " " + c.op.route
+}
+
+// recorded writes the entry of what failed before the domain could, and
+// returns what the caller is to see. The client may be gone by now: its
+// attempt is recorded all the same.
+func (c *call) recorded(err error) error {
+	r := exchange.AsRefusal(err)
+	if r == nil {
+		c.s.cfg.Log.ErrorContext(c.r.Context(), "request failed", "request_id", c.caller.Request, "route", c.op.route, "error", err)
+		r = &exchange.Refusal{Kind: internal, Reason: "fault", Err: err}
+		err = early{r}
+	}
+	if !errors.As(err, new(early)) {
+		return err
+	}
+	if c.op.open || c.caller.Certificate == nil {
+		return r
+	}
+	return c.s.cfg.Exchange.Refuse(context.WithoutCancel(c.r.Context()), c.caller, c.what(), r)
+}
+
+// json answers with a JSON body.
+func (c *call) json(status int, media string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	return c.bytes(status, media, b)
+}
+
+// answer answers with a JSON body of package api.
+func (c *call) answer(status int, v any) error { return c.json(status, api.MediaJSON, v) }
+
+// bytes answers with a body that is in memory.
+func (c *call) bytes(status int, media string, b []byte) error {
+	w, err := c.start(status, media, int64(len(b)))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+// stream answers with the next size bytes of a reader.
+func (c *call) stream(status int, media string, r io.Reader, size int64) error {
+	w, err := c.start(status, media, size)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(w, r, size)
+	return err
+}
+
+// start sends the header of an answer and returns where its body goes.
+func (c *call) start(status int, media string, size int64) (io.Writer, error) {
+	w := &pacedWriter{w: c.w, pace: c.s.pace(http.NewResponseController(c.w).SetWriteDeadline)}
+	if err := w.pace.after(0); err != nil {
+		return nil, fmt.Errorf("deadline of the answer: %w", err)
+	}
+	c.w.Header().Set("Content-Type", media)
+	c.w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	c.w.WriteHeader(status)
+	c.status, c.sent = status, size
+	return w, nil
+}
+
+// record writes the request's one event and counts it. No payload, no query,
+// nothing that a person wrote.
+func (c *call) record() {
+	took := time.Since(c.begun)
+	c.s.cfg.Metrics.observe(c, took)
+	attrs := []slog.Attr{
+		slog.String("method", c.r.Method), slog.String("route", c.op.route), slog.Int("status", c.status),
+		slog.Duration("took", took), slog.String("request_id", c.caller.Request),
+	}
+	if c.caller.Certificate != nil {
+		attrs = append(attrs, slog.String("agency", c.caller.Identity.AgencyID()), slog.String("role", c.caller.Identity.Role))
+	}
+	level := slog.LevelInfo
+	if c.problem != nil {
+		attrs = append(attrs, slog.String("problem", c.problem.Type), slog.String("reason", c.reason))
+	}
+	if c.status >= http.StatusInternalServerError || c.status == 0 || c.reason == "cut-off" {
+		level = slog.LevelWarn
+	}
+	c.s.cfg.Log.LogAttrs(c.r.Context(), level, "request", attrs...)
+}

@@ -1,0 +1,38 @@
+package server
+
+import (
+	"context"
+	"io"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/exchange"
+)
+
+// Exchange is the domain as the server calls it. Its errors are refusals
+// (exchange.Refusal); any other error is a fault of ours.
+type Exchange interface {
+	Post(ctx context.Context, c exchange.Caller, parts exchange.Parts) (*exchange.Accepted, error)
+	Decide(ctx context.Context, c exchange.Caller, dry exchange.DryRun) (*exchange.Decided, error)
+	List(ctx context.Context, c exchange.Caller, l exchange.Listing) (*exchange.Page, error)
+	Package(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)
+	Manifest(ctx context.Context, c exchange.Caller, id string) ([]byte, error)
+	Acknowledge(ctx context.Context, c exchange.Caller, id string, jws []byte) (*exchange.Acknowledged, error)
+	Consult(ctx context.Context, c exchange.Caller, r exchange.ConsultationRequest) (*exchange.Consultation, error)
+	Content(ctx context.Context, c exchange.Caller, id, consultation string) (r io.ReadCloser, size int64, err error)
+	Attachment(ctx context.Context, c exchange.Caller, id string, n int, consultation string) (exchange.Blob, error)
+	Entries(ctx context.Context, c exchange.Caller, consultation string, after uint64, limit int) (*exchange.EntriesPage, error)
+	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
+
+	// Without entry: what every party may read.
+	Registry(ctx context.Context) (*exchange.Registry, error)
+	Checkpoint() []byte
+	Tile(ctx context.Context, t audit.TilePath) ([]byte, error)
+
+	// Refuse records a request that was refused before any of the above and
+	// returns the refusal that the caller is to see.
+	Refuse(ctx context.Context, c exchange.Caller, what string, r *exchange.Refusal) error
+
+	Health(ctx context.Context) error
+}
+
+var _ Exchange = (*exchange.Service)(nil)

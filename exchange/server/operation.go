@@ -1,0 +1,94 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/api"
+)
+
+// operation is one call of the API.
+type operation struct {
+	id     string // operationId of the OpenAPI document, label of metrics
+	method string
+	route  string   // a pattern of package api
+	query  []string // names of its query parameters
+	media  string   // Content-Type of its body; empty: it takes none
+	open   bool     // what every party may read: no gate of the domain, no entry
+	handle func(*call) error
+}
+
+var operations = []operation{
+	{id: "postPackage", method: http.MethodPost, route: api.RoutePackages, media: api.MediaForm, handle: postPackage},
+	{id: "listPackages", method: http.MethodGet, route: api.RoutePackages, query: []string{"box", "state", "due_before", "after", "limit"}, handle: listPackages},
+	{id: "getPackage", method: http.MethodGet, route: api.RoutePackage, handle: getPackage},
+	{id: "getManifest", method: http.MethodGet, route: api.RouteManifest, handle: getManifest},
+	{id: "acknowledge", method: http.MethodPost, route: api.RouteAcknowledgement, media: api.MediaJOSE, handle: acknowledge},
+	{id: "getContent", method: http.MethodGet, route: api.RouteContent, handle: getContent},
+	{id: "getAttachment", method: http.MethodGet, route: api.RouteAttachment, handle: getAttachment},
+	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, handle: askDecision},
+	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
+
+	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, handle: listEntries},
+	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, handle: getEntry},
+
+	{id: "listAgencies", method: http.MethodGet, route: api.RouteAgencies, open: true, handle: listAgencies},
+	{id: "getAgency", method: http.MethodGet, route: api.RouteAgency, open: true, handle: getAgency},
+	{id: "listKeys", method: http.MethodGet, route: api.RouteKeys, open: true, handle: listKeys},
+	{id: "getKey", method: http.MethodGet, route: api.RouteKey, open: true, handle: getKey},
+	{id: "getCheckpoint", method: http.MethodGet, route: api.RouteCheckpoint, open: true, handle: getCheckpoint},
+	{id: "getTile", method: http.MethodGet, route: api.RouteTile, open: true, handle: getTile},
+	{id: "getOpenAPI", method: http.MethodGet, route: api.RouteOpenAPI, open: true, handle: getOpenAPI},
+	{id: "getMetaSchema", method: http.MethodGet, route: api.RouteMetaSchema, open: true, handle: getMetaSchema},
+	{id: "getProblem", method: http.MethodGet, route: api.RouteProblem, open: true, handle: getProblem},
+}
+
+// unknown is what is asked for under a path that nothing has.
+var unknown = operation{id: "unknown", route: "unknown path", handle: func(*call) error {
+	return refuse(exchange.NotFound, "unknown-path", "", "")
+}}
+
+// router makes the routes. Everything that passes TLS goes through serve,
+// whatever its method and path: echo answers nothing by itself.
+func (s *Server) router() *echo.Echo {
+	e := echo.New()
+	e.IPExtractor = echo.ExtractIPDirect()
+	e.Logger.SetOutput(io.Discard)
+	methods := map[string][]string{}
+	for i := range operations {
+		op := &operations[i]
+		methods[op.route] = append(methods[op.route], op.method)
+		e.Add(op.method, echoPattern(op.route), func(ec echo.Context) error {
+			s.serve(ec, op)
+			return nil
+		})
+	}
+	for route, allowed := range methods {
+		op := otherMethod(route, strings.Join(allowed, ", "))
+		e.RouteNotFound(echoPattern(route), func(ec echo.Context) error {
+			s.serve(ec, op)
+			return nil
+		})
+	}
+	e.HTTPErrorHandler = func(_ error, ec echo.Context) { s.serve(ec, &unknown) }
+	return e
+}
+
+// otherMethod is what is asked for with a method that a route does not have.
+func otherMethod(route, allow string) *operation {
+	return &operation{id: "otherMethod", route: route, handle: func(c *call) error {
+		c.w.Header().Set("Allow", allow)
+		return refuse(methodNotAllowed, "method", "this path is for "+allow+" only", "")
+	}}
+}
+
+// echoPattern writes a route as echo does: ":id" for a segment, "*" for the
+// rest of the path.
+func echoPattern(route string) string {
+	route = strings.Replace(route, "{path}", "*", 1)
+	return strings.NewReplacer("{", ":", "}", "").Replace(route)
+}

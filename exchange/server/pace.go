@@ -1,0 +1,100 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/liaison-exchange/liaison/exchange"
+)
+
+// pace gives a transfer the time that its bytes deserve. Deadlines of a
+// connection are of the machine's own clock, never an injected one.
+type pace struct {
+	start time.Time
+	grace time.Duration
+	rate  int64
+	set   func(time.Time) error
+}
+
+func (s *Server) pace(set func(time.Time) error) pace {
+	return pace{start: time.Now(), grace: s.limits.Grace, rate: s.limits.Rate, set: set}
+}
+
+// after moves the deadline for a transfer that has passed n bytes.
+func (p pace) after(n int64) error {
+	return p.set(p.start.Add(p.grace + time.Duration(n/p.rate)*time.Second))
+}
+
+// pacedBody is a request's body that must keep pace. Its errors are refusals.
+type pacedBody struct {
+	body io.Reader
+	pace pace
+	n    int64
+	err  error
+}
+
+// newBody puts the first deadline on the body, so that even one that nobody
+// reads cannot hold its connection.
+func (s *Server) newBody(w http.ResponseWriter, r *http.Request) (*pacedBody, error) {
+	b := &pacedBody{body: r.Body, pace: s.pace(http.NewResponseController(w).SetReadDeadline)}
+	if r.ContentLength == 0 {
+		return b, nil
+	}
+	return b, b.pace.after(0)
+}
+
+// Read reads on; the same error comes again.
+func (b *pacedBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if err := b.pace.after(b.n); err != nil {
+		return 0, b.fail(err)
+	}
+	n, err := b.body.Read(p)
+	b.n += int64(n)
+	switch {
+	case errors.Is(err, io.EOF):
+		// The connection is read on while the handler works, to see whether
+		// the client is still there: that may take as long as it wants.
+		b.err = io.EOF
+		if err := b.pace.set(time.Time{}); err != nil {
+			b.err = err
+		}
+	case err != nil:
+		return n, b.fail(err)
+	}
+	return n, b.err
+}
+
+// fail turns an error of the connection into a refusal.
+func (b *pacedBody) fail(err error) error {
+	r := &exchange.Refusal{
+		Kind: exchange.BadRequest, Reason: "body-broken", Err: err,
+		Detail: "the body ended before its end, or is not encoded as HTTP asks", Fix: "send the request again, whole",
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		r.Reason, r.Detail = "body-slow", "the body did not arrive in time"
+	}
+	b.err = r
+	return r
+}
+
+// pacedWriter is an answer that must be taken in time.
+type pacedWriter struct {
+	w    io.Writer
+	pace pace
+	n    int64
+}
+
+func (w *pacedWriter) Write(p []byte) (int, error) {
+	if err := w.pace.after(w.n); err != nil {
+		return 0, err
+	}
+	n, err := w.w.Write(p)
+	w.n += int64(n)
+	return n, err
+}

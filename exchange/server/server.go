@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/liaison-exchange/liaison/certs"
+)
+
+// Config is what a Server is made of. Exchange and Gatekeeper are required.
+type Config struct {
+	Exchange   Exchange
+	Gatekeeper *certs.Gatekeeper // who may connect, and who a request is from
+	Limits     Limits
+
+	Metrics  *Metrics            // registered by the caller; nil: counted for nobody
+	Gatherer prometheus.Gatherer // what /metrics shows; nil: nothing
+	Checks   []Check             // of /readyz, beside the domain's own
+
+	Clock func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: slog.Default
+}
+
+// Server serves the API. It is safe for concurrent use.
+type Server struct {
+	cfg      Config
+	limits   Limits
+	routes   *echo.Echo
+	http     *http.Server
+	requests places
+	uploads  places
+	draining atomic.Bool
+}
+
+// New returns a server over its parts. It listens nowhere yet.
+func New(cfg Config) (*Server, error) {
+	if cfg.Exchange == nil || cfg.Gatekeeper == nil {
+		return nil, errors.New("server: exchange and gatekeeper are required")
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics()
+	}
+	if cfg.Gatherer == nil {
+		cfg.Gatherer = prometheus.NewRegistry()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	limits := cfg.Limits.withDefaults()
+	s := &Server{
+		cfg:      cfg,
+		limits:   limits,
+		requests: make(places, limits.Requests),
+		uploads:  make(places, limits.Uploads),
+	}
+	s.routes = s.router()
+	s.http = &http.Server{
+		Handler:           s.Handler(),
+		TLSConfig:         cfg.Gatekeeper.ServerTLS(),
+		ReadHeaderTimeout: limits.Header,
+		IdleTimeout:       limits.Idle,
+		MaxHeaderBytes:    maxHeader,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
+		ErrorLog:          slog.NewLogLogger(cfg.Log.With("from", "net/http").Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Handler returns the API's handler. Its requests must have come over a
+// listener with the Gatekeeper's TLS configuration; all others are refused.
+func (s *Server) Handler() http.Handler { return s.routes }
+
+// Serve accepts connections of the listener, with TLS, until Shutdown.
+func (s *Server) Serve(l net.Listener) error {
+	err := s.http.ServeTLS(l, "", "")
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// Shutdown stops accepting and lets requests in flight finish, at most for
+// Limits.Drain or until ctx ends; then it closes what is left and says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	ctx, cancel := context.WithTimeout(ctx, s.limits.Drain)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were cut off: %w", errors.Join(err, s.http.Close()))
+	}
+	return nil
+}
+
+// places bounds how many do something at a time.
+type places chan struct{}
+
+// take reports whether there was a place.
+func (p places) take() bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p places) give() { <-p }
