@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 )
 
 // Use says what a key may be used for (RFC 7517 section 4.2, with two values of our own).
@@ -117,6 +118,24 @@ func (k PublicKey) CryptoKey() crypto.PublicKey { return k.key }
 
 // Equal says whether both are the same key for the same use.
 func (k PublicKey) Equal(o PublicKey) bool { return k.fields == o.fields && k.use == o.use }
+
+// verify checks a raw signature (ES256: r and s, RFC 7518 section 3.4; Ed25519:
+// RFC 8032) with the one algorithm of the key.
+func (k PublicKey) verify(input, signature []byte) bool {
+	if len(signature) != signatureSize {
+		return false
+	}
+	switch key := k.key.(type) {
+	case *ecdsa.PublicKey:
+		digest := sha256.Sum256(input)
+		r := new(big.Int).SetBytes(signature[:32])
+		s := new(big.Int).SetBytes(signature[32:])
+		return ecdsa.Verify(key, digest[:], r, s)
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, input, signature)
+	}
+	return false
+}
 
 // jwk is a JWK as this package writes it.
 type jwk struct {

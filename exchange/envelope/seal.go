@@ -204,5 +204,24 @@ func encrypt(plaintext []byte, keys []PublicKey, iss string, aud []string, jti s
 	if err != nil {
 		return nil, fmt.Errorf("encrypt: %w", err)
 	}
-	return []byte(obj.FullSerialize()), nil
+	if len(keys) == 1 {
+		return []byte(obj.FullSerialize()), nil
+	}
+	return general([]byte(obj.FullSerialize()))
+}
+
+// general drops the encrypted_key that go-jose writes beside recipients, where
+// RFC 7516 section 7.2 has none.
+func general(serialized []byte) ([]byte, error) {
+	var j struct {
+		Protected  json.RawMessage `json:"protected"`
+		Recipients json.RawMessage `json:"recipients"`
+		IV         json.RawMessage `json:"iv"`
+		Ciphertext json.RawMessage `json:"ciphertext"`
+		Tag        json.RawMessage `json:"tag"`
+	}
+	if err := json.Unmarshal(serialized, &j); err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+	return json.Marshal(j)
 }
