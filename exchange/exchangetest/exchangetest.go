@@ -1,0 +1,158 @@
+// Package exchangetest runs a whole exchange inside a test: real state, real
+// certificates, real policies, a real listener, and one client for each
+// identity. Tests act as agencies in turn.
+package exchangetest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange/client"
+	"github.com/liaison-exchange/liaison/exchange/node"
+)
+
+// Exchange is a running exchange of a test, with the demo's agencies.
+type Exchange struct {
+	TB    testing.TB
+	World *demo.World
+	Node  *node.Node
+	Clock *Clock
+	Log   *Log
+
+	wrap func(http.RoundTripper) http.RoundTripper
+	edit func(*node.Config)
+}
+
+// Option changes how an exchange of a test runs.
+type Option func(*Exchange)
+
+// Configure edits the node's configuration before each start.
+func Configure(edit func(*node.Config)) Option { return func(x *Exchange) { x.edit = edit } }
+
+// Unwatched leaves the answers unvalidated: for tests that break the wire on
+// purpose.
+func Unwatched() Option { return func(x *Exchange) { x.wrap = nil } }
+
+// New starts an exchange; the end of the test stops it. Every answer to its
+// clients is held against the OpenAPI document.
+func New(t testing.TB, options ...Option) *Exchange {
+	t.Helper()
+	x := &Exchange{TB: t, Clock: &Clock{}, Log: &Log{}}
+	x.wrap = func(rt http.RoundTripper) http.RoundTripper { return Watch(t, rt) }
+	for _, o := range options {
+		o(x)
+	}
+	var err error
+	if x.World, err = demo.Build(demo.Config{Dir: t.TempDir(), Clock: x.Clock.Now}); err != nil {
+		t.Fatal(err)
+	}
+	x.Start()
+	t.Cleanup(x.Stop)
+	return x
+}
+
+// Start starts the node on the world's state.
+func (x *Exchange) Start() {
+	x.TB.Helper()
+	cfg, err := x.World.NodeConfig()
+	if err != nil {
+		x.TB.Fatal(err)
+	}
+	cfg.Clock, cfg.Log = x.Clock.Now, slog.New(slog.NewJSONHandler(x.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if x.edit != nil {
+		x.edit(&cfg)
+	}
+	if x.Node, err = node.Start(context.Background(), cfg); err != nil {
+		x.TB.Fatal(err)
+	}
+	if err := x.World.WriteProfiles("https://" + x.Node.Addr()); err != nil {
+		x.TB.Fatal(err)
+	}
+}
+
+// Stop drains and stops the node; a stopped one stays so.
+func (x *Exchange) Stop() {
+	if x.Node == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := x.Node.Shutdown(ctx); err != nil {
+		x.TB.Errorf("shutdown: %v", err)
+	}
+	x.Node = nil
+}
+
+// Restart stops the node and starts it again on the same state.
+func (x *Exchange) Restart() {
+	x.TB.Helper()
+	x.Stop()
+	x.Start()
+}
+
+// As returns a client of an identity, by its profile.
+func (x *Exchange) As(agency, role string) *client.Client {
+	x.TB.Helper()
+	p, err := client.LoadProfile(x.World.Profile(agency, role))
+	if err != nil {
+		x.TB.Fatal(err)
+	}
+	cfg, err := p.Config()
+	if err != nil {
+		x.TB.Fatal(err)
+	}
+	cfg.Now, cfg.Wrap = x.Clock.Now, x.wrap
+	c, err := client.New(cfg)
+	if err != nil {
+		x.TB.Fatal(err)
+	}
+	x.TB.Cleanup(c.Close)
+	return c
+}
+
+// Clock is the exchange's clock: the time of day and what a test added to it.
+// It is safe for concurrent use.
+type Clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+}
+
+// Now is the exchange's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+// Advance moves the clock on.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+}
+
+// Log holds what the node logged. It is safe for concurrent use.
+type Log struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write appends.
+func (l *Log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, b...)
+	return len(b), nil
+}
+
+// String is everything that was logged.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
