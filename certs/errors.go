@@ -39,14 +39,14 @@ type Error struct {
 	Err     error  // the cause
 }
 
-// Error gives the failure on one line. Subject may come from a stranger and is quoted.
+// Error gives the failure on one line, whatever the cause has in it. Subject may come from a stranger and is quoted.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "certs: %s: %q: %v", e.Check, e.Subject, e.Err)
 	if e.Want != "" {
 		fmt.Fprintf(&b, " (expected %s)", e.Want)
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "\n", "; ")
 }
 
 // Unwrap gives the cause.
