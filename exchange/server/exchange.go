@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"io"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
@@ -14,18 +13,18 @@ type Exchange interface {
 	Post(ctx context.Context, c exchange.Caller, parts exchange.Parts) (*exchange.Accepted, error)
 	Decide(ctx context.Context, c exchange.Caller, dry exchange.DryRun) (*exchange.Decided, error)
 	List(ctx context.Context, c exchange.Caller, l exchange.Listing) (*exchange.Page, error)
-	Package(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)
+	Show(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)
 	Manifest(ctx context.Context, c exchange.Caller, id string) ([]byte, error)
 	Acknowledge(ctx context.Context, c exchange.Caller, id string, jws []byte) (*exchange.Acknowledged, error)
 	Consult(ctx context.Context, c exchange.Caller, r exchange.ConsultationRequest) (*exchange.Consultation, error)
-	Content(ctx context.Context, c exchange.Caller, id, consultation string) (r io.ReadCloser, size int64, err error)
+	Content(ctx context.Context, c exchange.Caller, id, consultation string) (exchange.Blob, error)
 	Attachment(ctx context.Context, c exchange.Caller, id string, n int, consultation string) (exchange.Blob, error)
 	Entries(ctx context.Context, c exchange.Caller, consultation string, after uint64, limit int) (*exchange.EntriesPage, error)
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
 	// Without entry: what every party may read.
 	Registry(ctx context.Context) (*exchange.Registry, error)
-	Checkpoint() []byte
+	Checkpoint(ctx context.Context) ([]byte, error)
 	Tile(ctx context.Context, t audit.TilePath) ([]byte, error)
 
 	// Refuse records a request that was refused before any of the above and

@@ -9,7 +9,11 @@ import (
 )
 
 func getCheckpoint(c *call) error {
-	return c.bytes(http.StatusOK, api.MediaText, c.s.cfg.Exchange.Checkpoint())
+	checkpoint, err := c.s.cfg.Exchange.Checkpoint(c.r.Context())
+	if err != nil {
+		return err
+	}
+	return c.bytes(http.StatusOK, api.MediaText, checkpoint)
 }
 
 // getTile serves tiles and entry bundles (c2sp.org/tlog-tiles). A full one

@@ -83,7 +83,7 @@ func getPackage(c *call) error {
 	if err != nil {
 		return err
 	}
-	view, err := c.s.cfg.Exchange.Package(c.r.Context(), c.caller, id)
+	view, err := c.s.cfg.Exchange.Show(c.r.Context(), c.caller, id)
 	if err != nil {
 		return err
 	}

@@ -51,12 +51,12 @@ func getContent(c *call) error {
 	if err != nil {
 		return err
 	}
-	content, size, err := c.s.cfg.Exchange.Content(c.r.Context(), c.caller, id, consultation)
+	content, err := c.s.cfg.Exchange.Content(c.r.Context(), c.caller, id, consultation)
 	if err != nil {
 		return err
 	}
 	defer content.Close()
-	return c.stream(http.StatusOK, api.MediaJOSEJSON, content, size)
+	return c.stream(http.StatusOK, api.MediaJOSEJSON, content, content.Size())
 }
 
 func getAttachment(c *call) error {
