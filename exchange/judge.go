@@ -193,13 +193,18 @@ func encodeVerdict(d policy.Decision) []byte {
 func (j *judgement) outcomes(reader string) []Outcome {
 	all := make([]Outcome, 0, len(j.decisions))
 	for i, d := range j.decisions {
-		outcome := d.Verdict
-		if j.verdict == policy.Pending {
-			outcome = policy.Pending
-		}
-		all = append(all, outcomeOf(j.set, d, j.ids[i], outcome, reader, reader == j.sender))
+		all = append(all, outcomeOf(j.set, d, j.ids[i], j.outcome(d), reader, reader == j.sender))
 	}
 	return all
+}
+
+// outcome is what a decision comes to in its package: one pending recipient
+// makes all of them wait.
+func (j *judgement) outcome(d policy.Decision) string {
+	if j.verdict == policy.Pending {
+		return policy.Pending
+	}
+	return d.Verdict
 }
 
 // outcomeOf is one recipient's outcome as the reader may see it.
@@ -219,7 +224,7 @@ func (j *judgement) enter(e *audit.Entry, recipients ...string) {
 			continue
 		}
 		m := j.set.Mask(d, e.Owner, e.Owner == j.sender)
-		row := audit.Decision{ID: j.ids[i], Recipient: d.Recipient, Outcome: d.Verdict, Rules: m.Rules, InputSHA256: d.Input.Digest()}
+		row := audit.Decision{ID: j.ids[i], Recipient: d.Recipient, Outcome: j.outcome(d), Rules: m.Rules, InputSHA256: d.Input.Digest()}
 		for _, r := range m.Reasons {
 			row.Codes = append(row.Codes, r.Code)
 		}

@@ -24,7 +24,7 @@ func groups(env *environment) []group {
 		{"policy", "Write policy:", nil},
 		{"identity", "Keys and certificates:", nil},
 		{"operate", "Run an exchange:", []*cobra.Command{
-			newVersion(env),
+			newDemo(env), newServe(env), newVersion(env),
 		}},
 	}
 }

@@ -1,0 +1,157 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/liaison-exchange/liaison/exchange/node"
+)
+
+// ReadyFile tells that a demo runs: it is written last, by rename.
+const ReadyFile = "demo.json"
+
+// LogFile is where the demo's server logs.
+const LogFile = "exchange.log"
+
+// Ready is what ReadyFile holds.
+type Ready struct {
+	Server   string   `json:"server"` // URL of the API
+	Admin    string   `json:"admin"`  // URL of health and metrics
+	PID      int      `json:"pid"`
+	Packages []string `json:"packages"` // accepted in the story
+}
+
+// Options says how a demo runs.
+type Options struct {
+	Dir  string // kept; empty: a temporary one that is removed at the end
+	Once bool   // end after the story
+
+	Begin func(dir string, r Ready) // told when the server runs; may be nil
+	Tell  func(Step)                // told each step
+	End   func(dir string, r Ready) // told when the story went as it should and ReadyFile is written; may be nil
+}
+
+// Run runs a demo: a world, an exchange on it, the story. Without Once it
+// serves until ctx ends. The error says which step did not go as told.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "liaison-demo-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
+	}
+	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
+		return err
+	}
+	w, err := open(o.Dir)
+	if err != nil {
+		return err
+	}
+	n, closeLog, err := w.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	defer func() { err = errors.Join(err, stop(n)) }()
+	return w.run(ctx, n, o)
+}
+
+// open takes up the world of an earlier demo in the directory, or makes one.
+func open(dir string) (*World, error) {
+	w, err := Existing(dir, nil)
+	if err == nil {
+		return w, removeStale(filepath.Join(dir, ReadyFile))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return nil, fmt.Errorf("%s is not empty and holds no demo: choose another directory", dir)
+	}
+	return Build(Config{Dir: dir})
+}
+
+func removeStale(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// start starts the world's exchange; it logs to a file.
+func (w *World) start(ctx context.Context) (*node.Node, func(), error) {
+	cfg, err := w.NodeConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := os.OpenFile(w.path(LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	closeLog := func() { _ = log.Close() }
+	cfg.Log = slog.New(slog.NewJSONHandler(log, nil))
+	n, err := node.Start(ctx, cfg)
+	if err != nil {
+		closeLog()
+		return nil, nil, err
+	}
+	return n, closeLog, nil
+}
+
+// stop drains the exchange; what runs longer than the drain is cut off.
+func stop(n *node.Node) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	return n.Shutdown(ctx)
+}
+
+// run tells the story on the running exchange and serves on.
+func (w *World) run(ctx context.Context, n *node.Node, o Options) error {
+	ready := Ready{Server: "https://" + n.Addr(), Admin: "http://" + n.AdminAddr(), PID: os.Getpid(), Packages: []string{}}
+	if err := w.WriteProfiles(ready.Server); err != nil {
+		return err
+	}
+	if o.Begin != nil {
+		o.Begin(w.Dir, ready)
+	}
+	packages, err := w.Tell(ctx, o.Tell)
+	if err != nil {
+		return err
+	}
+	ready.Packages = packages
+	if err := w.writeReady(ready); err != nil {
+		return err
+	}
+	if o.End != nil {
+		o.End(w.Dir, ready)
+	}
+	if o.Once {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-n.Done():
+		return n.Err()
+	}
+}
+
+// writeReady writes ReadyFile so that it is whole when it is seen.
+func (w *World) writeReady(r Ready) error {
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary := w.path("." + ReadyFile)
+	if err := os.WriteFile(temporary, append(raw, '\n'), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temporary, w.path(ReadyFile))
+}
