@@ -43,6 +43,9 @@ type Config struct {
 	Retries  Retries          // the zero value has the defaults
 	Logger   *slog.Logger     // nil: no log
 	Now      func() time.Time // nil: time.Now
+
+	// Wrap puts something between client and connection: a trace, a watcher. Nil: nothing.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Retries bounds how often, and for how long, a call is repeated that may be: reads, and calls whose repetition the exchange
@@ -104,6 +107,9 @@ func New(config Config) (*Client, error) {
 		base: base, agency: config.Agency, officer: config.Officer, trust: config.Trust, sign: config.Sign,
 		decrypt: config.Decrypt, log: config.Logger, spool: config.SpoolDir, retries: config.Retries.withDefaults(),
 		now: config.Now, sleep: sleep, http: newHTTP(config.TLS), witnesses: config.Witnesses,
+	}
+	if config.Wrap != nil {
+		c.http.Transport = config.Wrap(c.http.Transport)
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

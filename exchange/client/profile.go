@@ -58,7 +58,7 @@ func LoadProfile(dir string) (*Profile, error) {
 		return nil, &ProfileError{File: path, Err: err, Fix: "give the directory of a profile; liaison init makes one"}
 	}
 	p := &Profile{}
-	if err := yaml.UnmarshalWithOptions(data, p, yaml.Strict()); err != nil {
+	if err := parseYAML(data, p); err != nil {
 		return nil, &ProfileError{File: path, Err: err, Fix: "write exactly the scalars server, agency and, if you like, officer"}
 	}
 	p.Dir = dir
@@ -165,7 +165,7 @@ func (p *Profile) Witnesses() ([]audit.Witness, error) {
 		Witnesses []string `yaml:"witnesses"`
 	}
 	if err == nil {
-		err = yaml.UnmarshalWithOptions(data, &file, yaml.Strict())
+		err = parseYAML(data, &file)
 	}
 	if err != nil {
 		return nil, p.fault(FileWitnesses, err, fix)
@@ -234,6 +234,14 @@ func readProfileFile(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	return readAtMost(f, maxProfileFile)
+}
+
+// parseYAML refuses unknown and repeated members. Its errors are one line.
+func parseYAML(data []byte, v any) error {
+	if err := yaml.UnmarshalWithOptions(data, v, yaml.Strict()); err != nil {
+		return errors.New(yaml.FormatError(err, false, false))
+	}
+	return nil
 }
 
 // checkPrivate refuses a private file that others may read or write. Where files have no such modes there is nothing to check.

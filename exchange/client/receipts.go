@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/liaison-exchange/liaison/audit"
 )
@@ -25,10 +26,10 @@ type Receipt struct {
 
 // claim is what the entry of a receipt must say. Empty members are not compared.
 type claim struct {
-	action                         string
-	pkg, manifestSHA256, content   string
-	consultation, officer, justify string
-	outcomes                       []string
+	action                       string
+	pkg, manifestSHA256, content string
+	officer, justify             string
+	outcomes                     []string
 }
 
 func (c claim) check(agency string, e audit.Entry) error {
@@ -42,6 +43,9 @@ func (c claim) check(agency string, e audit.Entry) error {
 		{"officer", c.officer, e.Officer},
 		{"justification", c.justify, e.Justification},
 	} {
+		if m.name == "justification" && e.Truncated[m.name] > 0 && strings.HasPrefix(m.want, m.got) {
+			continue // a text that is very long once encoded
+		}
 		if m.want != "" && m.got != m.want {
 			return fmt.Errorf("its entry says %s %q, not %q", m.name, m.got, m.want)
 		}
