@@ -52,7 +52,11 @@ func ParseCommitment(s string) (Commitment, error) {
 }
 
 // Leaf is the leaf hash of the commitment in the ledger's tree: SHA-256(0x00 || commitment), RFC 6962 section 2.1.
-func (c Commitment) Leaf() tlog.Hash { return tlog.RecordHash(c[:]) }
+func (c Commitment) Leaf() tlog.Hash {
+	var b [1 + len(c)]byte // b[0] is the 0x00
+	copy(b[1:], c[:])
+	return sha256.Sum256(b[:])
+}
 
 // decodeExact decodes only the one canonical text of a value. The decoder alone would also take line breaks and, unless
 // strict, stray bits in the last character.

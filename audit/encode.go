@@ -1,11 +1,9 @@
 package audit
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,13 +17,13 @@ type limits struct {
 // the recipients stay (LED art 25(1)). With the widest list of recipients and a statement of the greatest size, the first rungs do.
 // The last rung fits whatever the entry holds.
 var ladder = []limits{
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, obligations: 16, rules: 64, revisions: 80, details: 16},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, obligations: 16, rules: 8, revisions: 80, details: 4},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 8, obligations: 8, rules: 0, revisions: 80, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 4, obligations: 4, rules: 0, revisions: 16, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 64, codes: 4, obligations: 0, rules: 0, revisions: 4, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 16, codes: 4, obligations: 0, rules: 0, revisions: 4, details: 0},
-	{text: 256, item: 192, justification: 2048, statement: 0, list: 16, recipients: 64, relations: 16, decisions: 32, codes: 8, obligations: 8, rules: 0, revisions: 32, details: 4},
+	{text: 264, item: 264, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, obligations: 16, rules: 64, revisions: 80, details: 16},
+	{text: 264, item: 264, justification: 2048, statement: MaxEntry, list: 32, recipients: 64, relations: 16, decisions: 64, codes: 16, obligations: 16, rules: 8, revisions: 80, details: 4},
+	{text: 264, item: 264, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 8, obligations: 8, rules: 0, revisions: 80, details: 0},
+	{text: 264, item: 264, justification: 2048, statement: MaxEntry, list: 16, recipients: 64, relations: 16, decisions: 64, codes: 4, obligations: 4, rules: 0, revisions: 16, details: 0},
+	{text: 264, item: 264, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 64, codes: 4, obligations: 0, rules: 0, revisions: 4, details: 0},
+	{text: 264, item: 264, justification: 2048, statement: MaxEntry, list: 8, recipients: 64, relations: 16, decisions: 16, codes: 4, obligations: 0, rules: 0, revisions: 4, details: 0},
+	{text: 264, item: 264, justification: 2048, statement: 0, list: 16, recipients: 64, relations: 16, decisions: 32, codes: 8, obligations: 8, rules: 0, revisions: 32, details: 4},
 	{text: 96, item: 64, justification: 512, statement: 0, list: 4, recipients: 32, relations: 4, decisions: 4, codes: 2, obligations: 2, rules: 0, revisions: 4, details: 0},
 }
 
@@ -41,20 +39,12 @@ func (e Entry) Encode() ([]byte, error) {
 		if err := checkStatement(e.Statement); err != nil {
 			return nil, err
 		}
-		compact, err := json.Marshal(e.Statement)
-		if err != nil {
-			return nil, fmt.Errorf("encode statement: %w", err)
-		}
-		e.Statement = escapeFormat(compact)
+		e.Statement = appendCompact(make([]byte, 0, len(e.Statement)+64), e.Statement)
 	}
 	for _, l := range ladder {
 		fitted := e
 		fitted.within(l)
-		b, err := json.Marshal(fitted)
-		if err != nil {
-			return nil, fmt.Errorf("encode audit entry: %w", err)
-		}
-		if b = escapeFormat(b); len(b) <= MaxEntry {
+		if b := fitted.appendTo(make([]byte, 0, 2048+len(e.Statement))); len(b) <= MaxEntry {
 			return b, nil
 		}
 	}
@@ -137,20 +127,25 @@ func (c *cutter) result() map[string]int {
 	return c.left
 }
 
-func (c *cutter) text(name string, s *string, limit int) {
-	if len(*s)*maxGrowth <= limit {
-		return
+// fit cuts a text to at most limit bytes as encoded, and says how many characters that takes away.
+func fit(s string, limit int) (kept string, left int) {
+	if len(s)*maxGrowth <= limit {
+		return s, 0
 	}
-	kept, n := 0, 0
-	for i, r := range *s {
+	n := 0
+	for i, r := range s {
 		if n += encodedRune(r); n > limit {
-			break
+			return s[:i], utf8.RuneCountInString(s[i:])
 		}
-		kept = i + runeBytes((*s)[i:])
 	}
-	if kept < len(*s) {
-		c.leave(name, utf8.RuneCountInString((*s)[kept:]))
-		*s = (*s)[:kept]
+	return s, 0
+}
+
+func (c *cutter) text(name string, s *string, limit int) {
+	kept, left := fit(*s, limit)
+	if left > 0 {
+		c.leave(name, left)
+		*s = kept
 	}
 }
 
@@ -161,12 +156,14 @@ func (c *cutter) list(name string, list *[]string, limit, item int) {
 	}
 	copied := false
 	for i, s := range *list {
-		if c.text(name+"[]", &s, item); len(s) < len((*list)[i]) {
-			if !copied {
-				*list, copied = slices.Clone(*list), true
-			}
-			(*list)[i] = s
+		kept, left := fit(s, item)
+		if left == 0 {
+			continue
 		}
+		if c.leave(name+"[]", left); !copied {
+			*list, copied = slices.Clone(*list), true
+		}
+		(*list)[i] = kept
 	}
 }
 
@@ -175,7 +172,7 @@ func (c *cutter) relations(e *Entry, l limits) {
 		c.leave("relations", n)
 		e.Relations = e.Relations[:l.relations]
 	}
-	e.Relations = slices.Clone(e.Relations)
+	e.Relations = slices.Clone(e.Relations) // within may change its items
 	for i := range e.Relations {
 		c.text("relations[]", &e.Relations[i].Package, l.item)
 		c.text("relations[]", &e.Relations[i].Relation, l.item)
@@ -201,7 +198,11 @@ func (c *cutter) decisions(e *Entry, l limits) {
 
 // table keeps the first names in their order; a name that is too long is left out whole.
 func (c *cutter) table(name string, m map[string]string, limit, item int) map[string]string {
-	if len(m) == 0 {
+	fits := len(m) <= limit
+	for k, v := range m {
+		fits = fits && encodedLen(k) <= item && encodedLen(v) <= item
+	}
+	if fits {
 		return m
 	}
 	kept := make(map[string]string, min(len(m), limit))
@@ -210,73 +211,10 @@ func (c *cutter) table(name string, m map[string]string, limit, item int) map[st
 			c.leave(name, 1)
 			continue
 		}
-		v := m[k]
-		c.text(name+"[]", &v, item)
-		kept[k] = v
+		v, left := fit(m[k], item)
+		if kept[k] = v; left > 0 {
+			c.leave(name+"[]", left)
+		}
 	}
 	return kept
-}
-
-// maxGrowth is how many bytes a byte of text can become.
-const maxGrowth = 6
-
-// encodedLen is the length of a text inside an encoded entry, its quotation marks not counted.
-func encodedLen(s string) (n int) {
-	for _, r := range s {
-		n += encodedRune(r)
-	}
-	return n
-}
-
-// encodedRune bounds the length of one character of a text inside an encoded entry.
-func encodedRune(r rune) int {
-	switch {
-	case r == '"' || r == '\\':
-		return 2
-	case r < ' ' || r == '<' || r == '>' || r == '&':
-		return 6
-	case r < 0x7f:
-		return 1
-	case !hidden(r):
-		return utf8.RuneLen(r)
-	case r > 0xffff:
-		return 12
-	}
-	return 6
-}
-
-// runeBytes is how many bytes the first character of s takes there.
-func runeBytes(s string) int {
-	_, n := utf8.DecodeRuneInString(s)
-	return n
-}
-
-// hidden says whether a character beyond space can act on a display without being seen: control, format (text direction, tags),
-// line and paragraph separators, private use; and U+FFFD, for which there would be two ways to write it.
-func hidden(r rune) bool {
-	return r == 0x7f || r == utf8.RuneError || r >= 0x80 && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
-}
-
-// escapeFormat replaces each hidden character in encoded JSON by its \u escape. Such characters stand only inside of strings.
-func escapeFormat(b []byte) []byte {
-	first := slices.IndexFunc(b, func(c byte) bool { return c >= 0x7f })
-	if first < 0 {
-		return b
-	}
-	out := make([]byte, first, len(b)+64)
-	copy(out, b)
-	for i := first; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		switch {
-		case !hidden(r):
-			out = append(out, b[i:i+n]...)
-		case r > 0xffff:
-			r -= 0x10000
-			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-		default:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		}
-		i += n
-	}
-	return out
 }

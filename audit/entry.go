@@ -110,8 +110,8 @@ type Actor struct {
 
 // Relation names another package and how this one relates to it: "answers", "corrects", "forwards".
 type Relation struct {
-	Package  string `json:"package"`
-	Relation string `json:"relation"`
+	Package  string `json:"package,omitempty"`
+	Relation string `json:"relation,omitempty"`
 }
 
 // Decision is a verdict for one recipient: codes that deny or pend, rules that were met or not, codes of obligations, and the

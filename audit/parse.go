@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -20,17 +19,15 @@ func ParseEntry(b []byte) (Entry, error) {
 	if len(b) > MaxEntry {
 		return Entry{}, fmt.Errorf("%w: longer than %d bytes", ErrEntry, MaxEntry)
 	}
+	var e Entry
 	if err := checkJSON(b, reflect.TypeFor[Entry]()); err != nil {
 		return Entry{}, err
 	}
-	var e Entry
 	if err := json.Unmarshal(b, &e); err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", ErrEntry, err)
 	}
-	if e.Statement != nil {
-		if err := checkStatement(e.Statement); err != nil {
-			return Entry{}, err
-		}
+	if e.Statement != nil && e.Statement[0] != '{' {
+		return Entry{}, fmt.Errorf("%w: statement is not a JSON object", ErrEntry)
 	}
 	return e, e.check()
 }
@@ -46,77 +43,126 @@ func checkStatement(b []byte) error {
 	return nil
 }
 
-// checkJSON refuses what encoding/json would let pass: invalid text, repeated names, names in another case, null, trailing data.
+// checkJSON refuses what encoding/json would let pass: invalid text, repeated names, names in another case, null.
 // t is the Go type that the value is for; nil for a value of any form.
 func checkJSON(b []byte, t reflect.Type) error {
-	if !utf8.Valid(b) || !pairedSurrogates(b) {
+	if !utf8.Valid(b) {
 		return fmt.Errorf("%w: not valid UTF-8", ErrEntry)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err := walk(d, t, 0); err != nil {
-		return err
+	if !json.Valid(b) {
+		return fmt.Errorf("%w: not one JSON value", ErrEntry)
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("%w: data behind the object", ErrEntry)
+	s := scanner{rest: b}
+	return s.value(t, 0)
+}
+
+// scanner walks through JSON that is known to be valid, so it needs to look only at quotes, brackets and names.
+type scanner struct{ rest []byte }
+
+// next drops white space, commas and colons, and returns the byte that then comes first.
+func (s *scanner) next() byte {
+	s.rest = bytes.TrimLeft(s.rest, " \t\r\n,:")
+	return s.rest[0]
+}
+
+func (s *scanner) value(t reflect.Type, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("%w: nested too deep", ErrEntry)
+	}
+	switch s.next() {
+	case '{':
+		return s.object(t, depth)
+	case '[':
+		for s.rest = s.rest[1:]; s.next() != ']'; {
+			if err := s.value(element(t), depth+1); err != nil {
+				return err
+			}
+		}
+		s.rest = s.rest[1:]
+	case '"':
+		_, err := s.text()
+		return err
+	case 'n':
+		if t != nil {
+			return fmt.Errorf("%w: null", ErrEntry)
+		}
+		fallthrough
+	default: // null, true, false, a number
+		if i := bytes.IndexAny(s.rest, " \t\r\n,]}"); i >= 0 {
+			s.rest = s.rest[i:]
+		}
 	}
 	return nil
 }
 
-// walk reads one value.
-func walk(d *json.Decoder, t reflect.Type, depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("%w: nested too deep", ErrEntry)
-	}
-	tok, err := d.Token()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrEntry, err)
-	}
-	switch tok {
-	case json.Delim('{'):
-		err = walkObject(d, t, depth)
-	case json.Delim('['):
-		for err == nil && d.More() {
-			err = walk(d, element(t), depth+1)
-		}
-	case nil:
-		if t != nil {
-			return fmt.Errorf("%w: null", ErrEntry)
-		}
-		return nil
-	default:
-		return nil
-	}
-	if err == nil {
-		if _, err = d.Token(); err != nil {
-			err = fmt.Errorf("%w: %w", ErrEntry, err)
-		}
-	}
-	return err
-}
-
-func walkObject(d *json.Decoder, t reflect.Type, depth int) error {
-	seen := map[string]bool{}
-	for d.More() {
-		tok, err := d.Token()
+func (s *scanner) object(t reflect.Type, depth int) error {
+	var seen []string
+	for s.rest = s.rest[1:]; s.next() != '}'; {
+		name, err := s.text()
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrEntry, err)
+			return err
 		}
-		name, _ := tok.(string)
-		if seen[name] {
-			return fmt.Errorf("%w: member %s stands twice", ErrEntry, strconv.QuoteToASCII(name))
-		}
-		seen[name] = true
 		member, ok := memberType(t, name)
 		if !ok {
 			return fmt.Errorf("%w: unknown member %s", ErrEntry, strconv.QuoteToASCII(name))
 		}
-		if err := walk(d, member, depth+1); err != nil {
+		seen = append(seen, name)
+		if err := s.value(member, depth+1); err != nil {
 			return err
 		}
 	}
+	s.rest = s.rest[1:]
+	return repeated(seen)
+}
+
+// repeated says which name stands twice.
+func repeated(names []string) error {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if seen[name] {
+			return fmt.Errorf("%w: member %s stands twice", ErrEntry, strconv.QuoteToASCII(name))
+		}
+		seen[name] = true
+	}
 	return nil
 }
+
+// text reads a string. Half a surrogate pair is refused: encoding/json would put U+FFFD in its place.
+func (s *scanner) text() (string, error) {
+	end := 1
+	for s.rest[end] != '"' {
+		if s.rest[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	raw := s.rest[:end+1]
+	s.rest = s.rest[end+1:]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1:end]), nil
+	}
+	if !pairedSurrogates(raw) {
+		return "", fmt.Errorf("%w: half a surrogate pair", ErrEntry)
+	}
+	var text string
+	err := json.Unmarshal(raw, &text)
+	return text, err
+}
+
+// members are the names that the structs of an entry have, and the types that belong to them; nil where anything may stand.
+var members = func() map[reflect.Type]map[string]reflect.Type {
+	all := map[reflect.Type]map[string]reflect.Type{}
+	for _, t := range []reflect.Type{reflect.TypeFor[Entry](), reflect.TypeFor[Actor](), reflect.TypeFor[Relation](), reflect.TypeFor[Decision]()} {
+		all[t] = map[string]reflect.Type{}
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			if all[t][name] = t.Field(i).Type; t.Field(i).Type == reflect.TypeFor[json.RawMessage]() {
+				all[t][name] = nil
+			}
+		}
+	}
+	return all
+}()
 
 // memberType is the type of a member of an object, nil if any value may stand there; false if no such member may.
 func memberType(t reflect.Type, name string) (reflect.Type, bool) {
@@ -125,19 +171,12 @@ func memberType(t reflect.Type, name string) (reflect.Type, bool) {
 		return nil, true
 	case t.Kind() == reflect.Map:
 		return t.Elem(), true
-	case t.Kind() != reflect.Struct:
-		return t, true // an object where none belongs: json.Unmarshal says so
 	}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
-			return openType(f.Type), true
-		}
-	}
-	return nil, false
+	member, ok := members[t][name] // a type that is no struct has no members
+	return member, ok
 }
 
-// element is the type of the items of a list.
+// element is the type of the items of a list; that of a text stays, and json.Unmarshal refuses the list.
 func element(t reflect.Type) reflect.Type {
 	if t != nil && t.Kind() == reflect.Slice {
 		return t.Elem()
@@ -145,23 +184,15 @@ func element(t reflect.Type) reflect.Type {
 	return t
 }
 
-// openType is nil for raw JSON, which may hold anything.
-func openType(t reflect.Type) reflect.Type {
-	if t == reflect.TypeFor[json.RawMessage]() {
-		return nil
-	}
-	return t
-}
-
-// pairedSurrogates says whether each \u escape of a surrogate has its other half: encoding/json would put U+FFFD in its place.
+// pairedSurrogates says whether each \u escape of a surrogate has its other half.
 func pairedSurrogates(b []byte) bool {
 	for i := 0; i < len(b); i++ {
 		if b[i] != '\\' {
 			continue
 		}
-		switch r := escaped(b[i:]); {
+		switch r := unicodeEscape(b[i:]); {
 		case r >= 0xd800 && r < 0xdc00:
-			if low := escaped(b[i+6:]); low < 0xdc00 || low > 0xdfff {
+			if low := unicodeEscape(b[i+6:]); low < 0xdc00 || low > 0xdfff {
 				return false
 			}
 			i += 11
@@ -174,8 +205,8 @@ func pairedSurrogates(b []byte) bool {
 	return true
 }
 
-// escaped reads a \u escape at the start of b, -1 if there is none.
-func escaped(b []byte) rune {
+// unicodeEscape reads a \u escape at the start of b, -1 if there is none.
+func unicodeEscape(b []byte) rune {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return -1
 	}

@@ -51,11 +51,20 @@ func LoadTree(size int64, r tlog.HashReader) (Tree, error) {
 	return newTree(size, slices.Clone(frontier)), nil
 }
 
+// nodeHash is tlog.NodeHash without the memory that it takes from the heap.
+func nodeHash(left, right tlog.Hash) tlog.Hash {
+	var b [1 + 2*tlog.HashSize]byte
+	b[0] = 0x01
+	copy(b[1:], left[:])
+	copy(b[1+tlog.HashSize:], right[:])
+	return sha256.Sum256(b[:])
+}
+
 // newTree takes over frontier.
 func newTree(size int64, frontier []tlog.Hash) Tree {
 	root := frontier[len(frontier)-1]
 	for i := len(frontier) - 2; i >= 0; i-- {
-		root = tlog.NodeHash(frontier[i], root)
+		root = nodeHash(frontier[i], root)
 	}
 	return Tree{size: size, frontier: frontier, root: root}
 }
@@ -94,7 +103,7 @@ func (t Tree) Grow(cs []Commitment) (*Growth, error) {
 		g.stored = append(g.stored, h)
 		// Each bit that is set at the end of size is a complete subtree that this leaf doubles.
 		for n := size; n&1 == 1; n >>= 1 {
-			h = tlog.NodeHash(frontier[len(frontier)-1], h)
+			h = nodeHash(frontier[len(frontier)-1], h)
 			frontier = frontier[:len(frontier)-1]
 			g.stored = append(g.stored, h)
 		}
