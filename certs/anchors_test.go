@@ -32,6 +32,7 @@ func TestNewAnchorsRefuses(t *testing.T) {
 		"same key in two jurisdictions":         {"ee": one(ee.Certificate), "lv": append(one(lv.Certificate), one(again.Certificate)...)},
 		"same key with two limits":              {"ee": append(one(ee.Certificate, "pbgb"), one(again.Certificate)...)},
 		"no CA":                                 {"ee": one(p.Client("ee/pbgb", certs.RoleUnit, "alice").Leaf)},
+		"no CA, with keyCertSign":               {"ee": one(p.Authority("EE", nil, func(c *x509.Certificate) { c.IsCA = false }).Certificate)},
 		"no keyCertSign":                        {"ee": one(p.Authority("EE", nil, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }).Certificate)},
 		"weak key":                              {"ee": one(p.Authority("EE", p224, nil).Certificate)},
 		"no certificate":                        {"ee": one(nil)},

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,7 +237,9 @@ func TestCSR(t *testing.T) {
 	}
 	block, _ := pem.Decode(good)
 	forged := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: bytes.Replace(block.Bytes, []byte("alice"), []byte("mallo"), 1)})
-	plain, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{"ee.example"}}, key)
+	plain, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		DNSNames: []string{"ee.example"}, URIs: []*url.URL{{Scheme: "spiffe", Host: "ee", Path: "/pbgb/unit/alice"}},
+	}, key)
 	if err != nil {
 		t.Fatal(err)
 	}

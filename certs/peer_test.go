@@ -64,6 +64,27 @@ func TestPeerIsCheckedEachTime(t *testing.T) {
 	expect("no connection", nil, certs.CheckForm)
 }
 
+// The end of an issuer ends what it issued.
+func TestPeerOfExpiredIssuer(t *testing.T) {
+	now := time.Now()
+	clock := func() time.Time { return now }
+	p := NewAt(t, clock)
+	root := p.Authority("EE root", nil, nil)
+	chain := parse(t, p.Client("ee/pbgb", certs.RoleUnit, "alice", Root(root), Through(func(c *x509.Certificate) { c.NotAfter = now.Add(time.Minute) })))
+	trust := &certs.Trust{Anchors: anchorsOf(t, "ee", root.Certificate), Server: p.Trust("", "ee").Server}
+	keeper, err := certs.NewGatekeeper(trust, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keeper.Peer(stateOf(chain...)); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * time.Minute)
+	if _, err := keeper.Peer(stateOf(chain...)); certs.Failed(err) != certs.CheckDates {
+		t.Errorf("after the end of the issuer: %v", err)
+	}
+}
+
 func TestPeerConcurrently(t *testing.T) {
 	p := New(t)
 	keeper := newKeeper(t, p.Trust("", "ee"))

@@ -197,9 +197,6 @@ func (r *Revocations) check(jurisdiction string, paths []path, at, now time.Time
 	if !ok {
 		return time.Time{}, nil
 	}
-	if len(set.lists) == 0 {
-		return time.Time{}, r.missing(jurisdiction, paths[0][0], set.err)
-	}
 	var refusal error
 	for _, p := range paths {
 		until, err := r.checkPath(set, jurisdiction, p, at, now)
