@@ -25,11 +25,11 @@ var emptyRoot = tlog.Hash(sha256.Sum256(nil))
 type Tree struct {
 	size     int64
 	frontier []tlog.Hash // one for each bit that is set in size, the highest first
-	root     tlog.Hash
+	folds    []tlog.Hash // the hash over frontier[i:]; the first one is the root
 }
 
 // EmptyTree is the tree of a ledger without entries.
-func EmptyTree() Tree { return Tree{root: emptyRoot} }
+func EmptyTree() Tree { return Tree{} }
 
 // LoadTree reads the tree of the given size from stored hashes (tlog.StoredHashIndex says where each lies).
 // It takes them as they are: compare Root with the head that was stored, and CheckExtends with the head that was signed.
@@ -62,11 +62,11 @@ func nodeHash(left, right tlog.Hash) tlog.Hash {
 
 // newTree takes over frontier.
 func newTree(size int64, frontier []tlog.Hash) Tree {
-	root := frontier[len(frontier)-1]
-	for i := len(frontier) - 2; i >= 0; i-- {
-		root = nodeHash(frontier[i], root)
+	folds := slices.Clone(frontier)
+	for i := len(folds) - 2; i >= 0; i-- {
+		folds[i] = nodeHash(frontier[i], folds[i+1])
 	}
-	return Tree{size: size, frontier: frontier, root: root}
+	return Tree{size: size, frontier: frontier, folds: folds}
 }
 
 // frontierIndexes says where the roots of the complete subtrees of a tree are stored, from left to right.
@@ -86,9 +86,9 @@ func (t Tree) Size() int64 { return t.size }
 // Root is the root hash at this size.
 func (t Tree) Root() tlog.Hash {
 	if t.size == 0 {
-		return emptyRoot // the zero value is the empty tree, too
+		return emptyRoot
 	}
-	return t.root
+	return t.folds[0]
 }
 
 // Grow adds leaves. It reads no storage, and leaves t as it was.
@@ -132,34 +132,36 @@ func (g *Growth) FirstStored() int64 { return g.first }
 // Stored are the hashes to append to the stored ones, in the order of tlog.StoredHashes. The caller must not change them.
 func (g *Growth) Stored() []tlog.Hash { return g.stored }
 
-// Proof proves that a leaf just added stands at index in the new tree. It reads no storage.
+// Proof proves that a leaf just added stands at index in the new tree. It reads no storage and hashes nothing: the path goes up
+// within the leaf's complete subtree, takes in all that lies right of it, then the complete subtrees left of it, one by one.
 func (g *Growth) Proof(index int64) (tlog.RecordProof, error) {
-	if index < g.old.size || index >= g.tree.size {
-		return nil, fmt.Errorf("%w: leaf %d is not among %d to %d", ErrSize, index, g.old.size, g.tree.size-1)
+	t := g.tree
+	if index < g.old.size || index >= t.size {
+		return nil, fmt.Errorf("%w: leaf %d is not among %d to %d", ErrSize, index, g.old.size, t.size-1)
 	}
-	return tlog.ProveRecord(g.tree.size, index, g)
+	// The highest bit in which index and size differ is set in size: that of the leaf's subtree.
+	height := bits.Len64(uint64(index^t.size)) - 1
+	k := bits.OnesCount64(uint64(t.size) >> (height + 1))
+	proof := make(tlog.RecordProof, 0, height+1+k)
+	for level := range height {
+		proof = append(proof, g.node(level, index>>level^1))
+	}
+	if k+1 < len(t.folds) {
+		proof = append(proof, t.folds[k+1])
+	}
+	for i := k - 1; i >= 0; i-- {
+		proof = append(proof, t.frontier[i])
+	}
+	return proof, nil
 }
 
-// ReadHashes makes Growth the tlog.HashReader of its own proofs: a path from a new leaf meets only new hashes and the roots
-// of the old tree's complete subtrees.
-func (g *Growth) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	var old []int64
-	hashes := make([]tlog.Hash, len(indexes))
-	for i, x := range indexes {
-		if x >= g.first && x-g.first < int64(len(g.stored)) {
-			hashes[i] = g.stored[x-g.first]
-			continue
-		}
-		if old == nil {
-			old = frontierIndexes(g.old.size)
-		}
-		k := slices.Index(old, x)
-		if k < 0 {
-			return nil, fmt.Errorf("%w: stored hash %d is not at hand", ErrSize, x)
-		}
-		hashes[i] = g.old.frontier[k]
+// node is the root of a complete subtree beside the path of a new leaf. If it is not new it was one of the old frontier:
+// the node above it holds the new leaf, so it was not complete before.
+func (g *Growth) node(level int, n int64) tlog.Hash {
+	if i := tlog.StoredHashIndex(level, n) - g.first; i >= 0 {
+		return g.stored[i]
 	}
-	return hashes, nil
+	return g.old.frontier[bits.OnesCount64(uint64(g.old.size)>>(level+1))]
 }
 
 // ProveRecord proves that the tree of the given size has its leaf at index, from stored hashes.

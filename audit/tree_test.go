@@ -124,7 +124,7 @@ func TestNodeIsNoLeaf(t *testing.T) {
 }
 
 func TestTreeBounds(t *testing.T) {
-	full := Tree{size: MaxSize - 1, frontier: make([]tlog.Hash, 48)}
+	full := newTree(MaxSize-1, make([]tlog.Hash, 48))
 	if _, err := full.Grow(commitments(2)); !errors.Is(err, ErrSize) {
 		t.Errorf("growing past MaxSize: %v", err)
 	}
