@@ -24,7 +24,7 @@ func groups(env *environment) []group {
 		{"policy", "Write policy:", nil},
 		{"identity", "Keys and certificates:", nil},
 		{"operate", "Run an exchange:", []*cobra.Command{
-			newDemo(env), newServe(env), newVersion(env),
+			newDemo(env), newServe(env), newLoadtest(env), newVersion(env),
 		}},
 	}
 }

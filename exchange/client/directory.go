@@ -124,9 +124,9 @@ func (c *Client) verifyKey(p envelope.PublishedKey, agency string, at time.Time)
 	return k
 }
 
-// encryptionKey is the key to which content for an agency is sealed: of those in use that the own anchors vouch for, the one
+// EncryptionKey is the key to which content for an agency is sealed: of those in use that the own anchors vouch for, the one
 // whose certificate is the newest.
-func (c *Client) encryptionKey(ctx context.Context, agency string) (envelope.PublicKey, error) {
+func (c *Client) EncryptionKey(ctx context.Context, agency string) (envelope.PublicKey, error) {
 	keys, err := c.Keys(ctx, agency)
 	if err != nil {
 		return envelope.PublicKey{}, fmt.Errorf("keys of %s: %w", agency, err)

@@ -92,14 +92,14 @@ func (c *Client) Seal(ctx context.Context, in SendInput) (*envelope.Sealed, erro
 		seal.Expires = seal.Now.Add(in.Lifetime)
 	}
 	for _, agency := range in.To {
-		k, err := c.encryptionKey(ctx, agency)
+		k, err := c.EncryptionKey(ctx, agency)
 		if err != nil {
 			return nil, err
 		}
 		seal.Recipients = append(seal.Recipients, envelope.RecipientKey{Agency: agency, Key: k})
 	}
 	if in.CopyToSelf {
-		k, err := c.encryptionKey(ctx, c.agency)
+		k, err := c.EncryptionKey(ctx, c.agency)
 		if err != nil {
 			return nil, err
 		}

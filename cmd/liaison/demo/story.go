@@ -111,9 +111,13 @@ func (s *story) close() {
 }
 
 // input is a package of the story.
-func (s *story) input(meta, reason string, to ...string) (client.SendInput, error) {
-	raw, err := json.Marshal(Metas(s.world.clock())[meta])
-	return client.SendInput{To: to, Meta: raw, Reason: reason,
+func (s *story) input(name, reason string) (client.SendInput, error) {
+	sample, ok := Find(name, s.world.clock())
+	if !ok {
+		return client.SendInput{}, fmt.Errorf("no sample %q", name)
+	}
+	raw, err := json.Marshal(sample.Meta)
+	return client.SendInput{To: sample.To, Meta: raw, Reason: reason,
 		Message: envelope.Message{Subject: "Trucks on Friday", Text: message}}, err
 }
 
@@ -122,7 +126,7 @@ func (s *story) send(ctx context.Context, step *Step) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.input(MetaEELVUA, "Joint operation against a smuggling group; both units act on Friday", "lv/vp", "ua/npu")
+	in, err := s.input(EEtoLVUA, "Joint operation against a smuggling group; both units act on Friday")
 	if err != nil {
 		return err
 	}
@@ -219,7 +223,7 @@ func (s *story) denied(ctx context.Context, step *Step) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.input(MetaITBY, "Request of the anti-drug directorate in a running investigation", "by/mia")
+	in, err := s.input(ITtoBY, "Request of the anti-drug directorate in a running investigation")
 	if err != nil {
 		return err
 	}
@@ -260,7 +264,7 @@ func (s *story) tampered(ctx context.Context, step *Step) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.input(MetaEELV, "Second package of the same operation, with a mishap on its way", "lv/vp")
+	in, err := s.input(EEtoLV, "Second package of the same operation, with a mishap on its way")
 	if err != nil {
 		return err
 	}
