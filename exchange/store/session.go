@@ -82,6 +82,7 @@ func (p *pool) close() (err error) {
 		close(p.closed)
 		for range cap(p.free) {
 			if s := <-p.free; s != nil {
+				s.finalize()
 				err = errors.Join(err, s.conn.Close())
 			}
 		}
@@ -109,8 +110,18 @@ func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) 
 	return st, nil
 }
 
+// finalize closes the statements, as database/sql does not for those of a
+// single connection: SQLite keeps a connection open, and its transaction,
+// for as long as it has any. What a failed one returns again is known.
+func (s *session) finalize() {
+	for _, st := range s.stmts {
+		_ = st.Close()
+	}
+}
+
 // drop closes the connection for good, with its transaction.
 func (s *session) drop() {
+	s.finalize()
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = s.conn.Close()
 }

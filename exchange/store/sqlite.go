@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/liaison-exchange/liaison/exchange"
 )
@@ -31,6 +33,10 @@ type Config struct {
 
 	// Readers is how many views may run at once; 0: 4.
 	Readers int
+
+	// BusyTimeout is how long to wait for the lock of another program that
+	// reads the database, a backup for instance; 0: 10 s.
+	BusyTimeout time.Duration
 
 	// MaxPages bounds the database file, in pages of 4 KiB; 0: no bound.
 	MaxPages int64
@@ -58,6 +64,9 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 	if cfg.Readers <= 0 {
 		cfg.Readers = 4
 	}
+	if cfg.BusyTimeout <= 0 {
+		cfg.BusyTimeout = 10 * time.Second
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -77,11 +86,12 @@ func (s *SQLite) open(ctx context.Context, cfg Config) (err error) {
 	if err := makeFile(path); err != nil {
 		return err
 	}
-	pragmas := append([]string{fmt.Sprintf("max_page_count(%d)", maxPages(cfg))}, writerPragmas...)
-	if s.writer, err = newPool(path, pragmas, 1); err != nil {
+	busy := fmt.Sprintf("busy_timeout(%d)", cfg.BusyTimeout.Milliseconds())
+	writer := slices.Concat([]string{busy, fmt.Sprintf("max_page_count(%d)", maxPages(cfg))}, writerPragmas, sharedPragmas)
+	if s.writer, err = newPool(path, writer, 1); err != nil {
 		return err
 	}
-	if s.readers, err = newPool(path, readerPragmas, cfg.Readers); err != nil {
+	if s.readers, err = newPool(path, slices.Concat([]string{busy}, readerPragmas, sharedPragmas), cfg.Readers); err != nil {
 		return err
 	}
 	if err := checkpoint(ctx, s.writer.db); err != nil {
@@ -110,12 +120,12 @@ func maxPages(cfg Config) int64 {
 
 // What both kinds of connection need: no memory map (an I/O error would be a
 // signal, and a stray write could reach the file), no trust in the schema.
-var sharedPragmas = []string{"busy_timeout(10000)", "mmap_size(0)", "trusted_schema(OFF)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-16000)"}
+var sharedPragmas = []string{"mmap_size(0)", "trusted_schema(OFF)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-16000)"}
 
 // A commit is on disk when it returns, and what is deleted is overwritten.
-var writerPragmas = append([]string{"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "foreign_keys(ON)", "wal_autocheckpoint(4000)"}, sharedPragmas...)
+var writerPragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "foreign_keys(ON)", "wal_autocheckpoint(4000)"}
 
-var readerPragmas = append([]string{"query_only(ON)"}, sharedPragmas...)
+var readerPragmas = []string{"query_only(ON)"}
 
 // checkpoint folds the write-ahead log into the database and empties it. It
 // is the first thing that reads the log after a crash.
