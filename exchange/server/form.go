@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,10 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 )
+
+// usualPart is the size in bytes that few manifests, statements and contents
+// of a text message exceed.
+const usualPart = 8 << 10
 
 // form is a package as it arrives: multipart/form-data (RFC 7578) with its
 // parts in their one order, read as they are wanted. It implements
@@ -80,11 +85,12 @@ func (f *form) whole(name, media string, limit int64) ([]byte, error) {
 	if p == nil {
 		return nil, badPart("part-missing", "the part "+name+" is missing")
 	}
-	b, err := io.ReadAll(p)
-	if err != nil {
+	var b bytes.Buffer
+	b.Grow(usualPart)
+	if _, err := b.ReadFrom(p); err != nil {
 		return nil, err
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // next opens the next part, which must have the name and media type; nil

@@ -1,0 +1,275 @@
+package server
+
+import (
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/liaison-exchange/liaison/exchange/api"
+)
+
+// prose is what the document says of an operation beyond the table of
+// operations.
+type prose struct {
+	summary  string
+	text     string
+	role     string // who may call it
+	answers  []int
+	media    string // of the answer; empty: JSON
+	problems []api.ProblemType
+	headers  []string // request headers
+}
+
+const (
+	roleUnit   = "unit"
+	roleReader = "dpo, supervisor"
+	roleAny    = "unit, dpo, policy, supervisor, operator"
+)
+
+// What can happen to every request, to gated ones, and to those with a body.
+var (
+	always   = []api.ProblemType{api.RequestMalformed, api.IdentityRefused, api.UnsupportedMediaType, api.Internal, api.Unavailable}
+	gated    = []api.ProblemType{api.RoleForbidden}
+	withBody = []api.ProblemType{api.TooLarge}
+)
+
+var prosed = map[string]prose{
+	"postPackage": {summary: "Send a package", role: roleUnit, answers: []int{201, 200},
+		text:     "The parts come in this order, each once, attachments as the manifest lists them: manifest, statement (application/jose), content (application/jose+json), attachment (application/octet-stream). 201 says that every recipient's entry and the receipt are on disk; 200 is the first answer to a package that was accepted before.",
+		problems: []api.ProblemType{api.EnvelopeMalformed, api.PolicyDenied, api.Conflict, api.EnvelopeRejected, api.PackageInvalid}},
+	"askDecision": {summary: "Ask policy about a package that is not sealed yet", role: roleUnit, answers: []int{200},
+		text:     "Takes the payloads of manifest and statement, unsigned; digests and content may be absent. Answers for every recipient, denied or not. Nothing is stored but the asker's entry.",
+		problems: []api.ProblemType{api.EnvelopeMalformed, api.EnvelopeRejected, api.PackageInvalid}},
+	"listPackages": {summary: "List a box", role: roleUnit, answers: []int{200},
+		text: "In the order of the reader's own seq. `next`, if present, is the value of `after` for the following page."},
+	"getPackage":  {summary: "Read a descriptor", role: roleUnit, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
+	"getManifest": {summary: "Read a manifest as its sender signed it", role: roleUnit, answers: []int{200}, media: api.MediaJOSE, problems: []api.ProblemType{api.NotFound}},
+	"acknowledge": {summary: "Accept the obligations of a package", role: roleUnit, answers: []int{201, 200},
+		text:     "The body is the recipient's signed acknowledgement, a compact JWS. Policy is asked again, as of now. 200 is the first answer to the same acknowledgement.",
+		problems: []api.ProblemType{api.EnvelopeMalformed, api.PolicyDenied, api.NotFound, api.Conflict, api.EnvelopeRejected, api.PackageInvalid}},
+	"getContent": {summary: "Read the encrypted content", role: roleUnit, answers: []int{200}, media: api.MediaJOSEJSON, headers: []string{api.HeaderConsultation},
+		text:     "After acknowledgement, under a consultation of this package.",
+		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound, api.Conflict}},
+	"getAttachment": {summary: "Read an encrypted attachment, or a range of it", role: roleUnit, answers: []int{200, 206}, media: api.MediaBinary,
+		headers: []string{api.HeaderConsultation, "Range"}, text: "Under the conditions of the content. One range of bytes at a time (RFC 9110 §14); with If-Range the whole is sent.",
+		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound, api.Conflict, api.RangeNotSatisfiable}},
+	"openConsultation": {summary: "Say who reads, and why", role: "unit, dpo, supervisor", answers: []int{201},
+		text:     "LED art 25. With `package` for the content of that package, 15 minutes (unit); without it for the log, 8 hours (dpo, supervisor).",
+		problems: []api.ProblemType{api.NotFound}},
+	"listEntries": {summary: "Read one's own agency's log", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
+		text: "In the order of seq, under a consultation of the log.", problems: []api.ProblemType{api.ConsultationRequired}},
+	"getEntry": {summary: "Read one entry", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
+		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound}},
+	"listAgencies": {summary: "List the directory", role: roleAny, answers: []int{200}},
+	"getAgency":    {summary: "Read an agency", role: roleAny, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
+	"listKeys": {summary: "Read the keys of an agency that are in use", role: roleAny, answers: []int{200},
+		text: "Check each chain against your own anchors before you believe a key.", problems: []api.ProblemType{api.NotFound}},
+	"getKey": {summary: "Read one key, retired ones too", role: roleAny, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
+	"getCheckpoint": {summary: "Read the ledger's newest signed head", role: roleAny, answers: []int{200}, media: api.MediaText,
+		text: "c2sp.org/tlog-checkpoint"},
+	"getTile": {summary: "Read a tile or an entry bundle", role: roleAny, answers: []int{200}, media: api.MediaBinary,
+		text: "c2sp.org/tlog-tiles: `path` is <L>/<N>, entries/<N>, either with .p/<W> behind it, and holds slashes. Only full tiles may be cached.", problems: []api.ProblemType{api.NotFound}},
+	"getOpenAPI":    {summary: "Read this document", role: roleAny, answers: []int{200}},
+	"getMetaSchema": {summary: "Read the JSON Schema of `meta`", role: roleAny, answers: []int{200}, media: "application/schema+json"},
+	"getProblem":    {summary: "Read the page of a problem type", role: roleAny, answers: []int{200}, media: api.MediaText, problems: []api.ProblemType{api.NotFound}},
+}
+
+// document makes the OpenAPI document.
+func document(s *schemas) schema {
+	paths := schema{}
+	for _, op := range operations {
+		item, ok := paths[op.route].(schema)
+		if !ok {
+			item = schema{}
+			paths[op.route] = item
+		}
+		item[strings.ToLower(op.method)] = operationOf(s, op, prosed[op.id])
+	}
+	examples := schema{}
+	for _, t := range api.ProblemTypes() {
+		s.done["problem-"+t.Slug] = s.problem(t)
+		examples[t.Slug] = schema{"summary": t.Title, "value": exampleProblem(t)}
+	}
+	return schema{
+		"openapi": "3.1.1",
+		"info": schema{
+			"title": "Liaison", "version": "1",
+			"description": "Secure exchange of police intelligence. HTTP/1.1 and HTTP/2 over mutual TLS 1.3. HEAD and OPTIONS are answered with 405, unknown paths with 404; both are problems of their type. Refusals are problem details (RFC 9457).",
+		},
+		"jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+		"security":          []any{schema{"mutualTLS": []any{}}},
+		"paths":             paths,
+		"components": schema{
+			"schemas": s.done,
+			"securitySchemes": schema{"mutualTLS": schema{"type": "mutualTLS",
+				"description": "A client certificate whose only URI SAN is spiffe://<jurisdiction>/<agency>/<role>/<name>."}},
+			"headers":  headers(),
+			"examples": examples,
+		},
+	}
+}
+
+func operationOf(s *schemas, op operation, p prose) schema {
+	text := oneLine(p.text + " Roles: " + p.role + ".")
+	if op.open {
+		text += " Leaves no entry."
+	}
+	out := schema{"operationId": op.id, "summary": p.summary, "description": text, "responses": responses(s, op, p)}
+	if params := parametersOf(op, p); len(params) > 0 {
+		out["parameters"] = params
+	}
+	if op.media != "" {
+		out["requestBody"] = schema{"required": true, "content": schema{op.media: requestOf(s, op)}}
+	}
+	return out
+}
+
+func requestOf(s *schemas, op operation) schema {
+	switch op.media {
+	case api.MediaForm:
+		jws := schema{"type": "string", "contentMediaType": api.MediaJOSE, "maxLength": maxJWS}
+		return schema{
+			"schema": schema{"type": "object", "required": []any{api.PartManifest, api.PartStatement, api.PartContent}, "additionalProperties": false,
+				"properties": schema{api.PartManifest: jws, api.PartStatement: jws,
+					api.PartContent:    schema{"type": "string", "contentMediaType": api.MediaJOSEJSON},
+					api.PartAttachment: schema{"type": "array", "items": schema{"type": "string", "contentMediaType": api.MediaBinary}}}},
+			"encoding": schema{api.PartManifest: schema{"contentType": api.MediaJOSE}, api.PartStatement: schema{"contentType": api.MediaJOSE},
+				api.PartContent: schema{"contentType": api.MediaJOSEJSON}, api.PartAttachment: schema{"contentType": api.MediaBinary}},
+			"example": schema{api.PartManifest: exampleJWS, api.PartStatement: exampleJWS, api.PartContent: `{"protected":"…"}`},
+		}
+	case api.MediaJOSE:
+		return schema{"schema": schema{"type": "string", "maxLength": maxJWS}, "example": exampleJWS}
+	}
+	body := requests[op.id]
+	return schema{"schema": s.of(reflect.TypeOf(body)), "example": body}
+}
+
+var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
+
+// parameterSchemas are those of parameters by name.
+var parameterSchemas = map[string]schema{
+	"id": text(patternUUID), "n": {"type": "integer", "minimum": 0, "maximum": 63}, "j": text(`^[a-z0-9-]{1,63}$`), "a": text(`^[a-z0-9-]{1,63}$`),
+	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
+	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
+	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
+	api.HeaderConsultation: text(patternUUID), "Range": text(`^bytes=([0-9]+-[0-9]*|-[0-9]+)$`),
+}
+
+func parametersOf(op operation, p prose) []any {
+	var out []any
+	add := func(name, in string, required bool) {
+		out = append(out, schema{"name": name, "in": in, "required": required, "schema": parameterSchemas[name]})
+	}
+	for _, m := range pathParameter.FindAllStringSubmatch(op.route, -1) {
+		add(m[1], "path", true)
+	}
+	for _, name := range op.query {
+		add(name, "query", false)
+	}
+	for _, name := range p.headers {
+		add(name, "header", name == api.HeaderConsultation)
+	}
+	return out
+}
+
+// responses documents every status of an operation.
+func responses(s *schemas, op operation, p prose) schema {
+	out := schema{}
+	for _, status := range p.answers {
+		out[strconv.Itoa(status)] = success(s, op, p, status)
+	}
+	problems := slices.Concat(p.problems, always)
+	if !op.open {
+		problems = append(problems, gated...)
+	}
+	if op.media != "" {
+		problems = append(problems, withBody...)
+	}
+	byStatus := map[int][]api.ProblemType{}
+	for _, t := range problems {
+		byStatus[t.Status] = append(byStatus[t.Status], t)
+	}
+	for status, types := range byStatus {
+		slices.SortFunc(types, func(a, b api.ProblemType) int { return strings.Compare(a.Slug, b.Slug) })
+		out[strconv.Itoa(status)] = refusal(status, types)
+	}
+	return out
+}
+
+func success(s *schemas, op operation, p prose, status int) schema {
+	media, content := api.MediaJSON, schema{}
+	if p.media != "" {
+		media = p.media
+	}
+	media, _, _ = strings.Cut(media, ";")
+	switch example := bodies[op.id].(type) {
+	case nil:
+		if media == api.MediaBinary {
+			break
+		}
+		content["schema"] = schema{"type": "object", "additionalProperties": true}
+	case string:
+		content["schema"], content["example"] = schema{"type": "string"}, example
+	default:
+		content["schema"], content["example"] = s.of(reflect.TypeOf(example)), example
+	}
+	names := []string{api.HeaderRequestID, "Content-Length"}
+	switch {
+	case op.id == "postPackage":
+		names = append(names, "Location")
+	case status == http.StatusPartialContent:
+		names = append(names, "Content-Range", "Accept-Ranges")
+	case op.id == "getAttachment":
+		names = append(names, "Accept-Ranges")
+	}
+	return schema{"description": http.StatusText(status), "headers": headerRefs(names...), "content": schema{media: content}}
+}
+
+func refusal(status int, types []api.ProblemType) schema {
+	var refs []any
+	examples, titles := schema{}, []string{}
+	for _, t := range types {
+		refs = append(refs, schema{"$ref": "#/components/schemas/problem-" + t.Slug})
+		examples[t.Slug] = schema{"$ref": "#/components/examples/" + t.Slug}
+		titles = append(titles, t.Title)
+	}
+	body := schema{"oneOf": refs}
+	if len(refs) == 1 {
+		body = refs[0].(schema)
+	}
+	names := []string{api.HeaderRequestID, "Content-Length"}
+	switch status {
+	case http.StatusServiceUnavailable:
+		names = append(names, "Retry-After")
+	case http.StatusRequestedRangeNotSatisfiable:
+		names = append(names, "Content-Range")
+	}
+	return schema{"description": strings.Join(titles, "; "), "headers": headerRefs(names...),
+		"content": schema{api.MediaProblem: schema{"schema": body, "examples": examples}}}
+}
+
+// headers are the answers' headers that the document promises.
+func headers() schema {
+	header := func(text, pattern string) schema {
+		return schema{"description": text, "required": true, "schema": schema{"type": "string", "pattern": pattern}}
+	}
+	return schema{
+		api.HeaderRequestID: header("Names the request in entries and logs.", patternUUID),
+		"Content-Length":    header("Bytes of the body.", `^[0-9]+$`),
+		"Location":          header("The path of the package.", `^/v1/packages/`),
+		"Retry-After":       header("Seconds to wait.", `^[1-9][0-9]*$`),
+		"Accept-Ranges":     header("Ranges of bytes are served.", `^bytes$`),
+		"Content-Range":     header("Which bytes these are, of how many (RFC 9110 §14.4).", `^bytes ([0-9]+-[0-9]+|\*)/[0-9]+$`),
+	}
+}
+
+func headerRefs(names ...string) schema {
+	out := schema{}
+	for _, n := range names {
+		out[n] = schema{"$ref": "#/components/headers/" + n}
+	}
+	return out
+}

@@ -1,0 +1,98 @@
+package server
+
+import (
+	"encoding/json"
+
+	"github.com/liaison-exchange/liaison/exchange/api"
+)
+
+// The examples of the document.
+const (
+	exampleID           = "0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d"
+	exampleDecision     = "0199f3a2-7c20-7a55-8f10-6a1b2c3d4e5f"
+	exampleConsultation = "0199f3a4-11d0-7e02-b1c3-0d5e6f7a8b9c"
+	exampleDigest       = "kBfPzq4n3dI0yJbQq0mBf2cT9sX7wZ1aVhYg5uLr8eM"
+	exampleTime         = "2026-11-22T08:00:00.000Z"
+	exampleReceipt      = "c2sp.org/tlog-proof@v1\nextra eyJlbnRyeSI6IuKApiIsInNhbHQiOiLigKYifQ==\nindex 41\n\ndemo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n"
+	exampleJWS          = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6IuKApiJ9.e30.c2lnbmF0dXJl"
+)
+
+var (
+	exampleDelivered = api.Outcome{Recipient: "lv/vp", Outcome: "delivered", Decision: exampleDecision,
+		Obligations: []api.Obligation{{Code: "no_judicial_use", Params: json.RawMessage(`{}`),
+			Text: "Not as evidence in court without the sender's consent.", Source: "Europol Regulation art 19(2)"}}}
+	exampleDenied = api.Outcome{Recipient: "by/mia", Outcome: "denied", Decision: exampleDecision,
+		Reasons: []api.Reason{{Code: "recipient_suspended", Params: json.RawMessage(`{}`), Text: "The recipient is suspended.",
+			Fix: "Seal the package again without this recipient.", Source: "LED art 35-38", Rule: "R28"}}}
+	exampleDescriptor = api.Descriptor{ID: exampleID, From: "ee/pbgb", To: []string{"lv/vp"}, Type: "request", State: "delivered",
+		DueAt: exampleTime, ManifestSHA256: exampleDigest, Outcomes: []api.Outcome{exampleDelivered}}
+	exampleAgency = api.Agency{ID: "ee/pbgb", Jurisdiction: "ee", Name: "Police and Border Guard Board", Type: "spoc",
+		Status: "active", Competences: []string{"prevention", "investigation"}}
+	exampleJWK = json.RawMessage(`{"kty":"EC","crv":"P-256","kid":"` + exampleDigest + `","use":"enc","x":"` + exampleDigest +
+		`","y":"` + exampleDigest + `","x5c":["MIIB…"]}`)
+	exampleItem = api.AuditItem{Owner: "ee/pbgb", Seq: 17, Index: 41, Commitment: exampleDigest, Entry: "eyJvd25lciI6ImVlL3BiZ2IifQ", Salt: exampleDigest}
+)
+
+// bodies are the examples of the operations' answers.
+var bodies = map[string]any{
+	"postPackage":      api.Accepted{ID: exampleID, Outcomes: []api.Outcome{exampleDelivered}, Receipt: exampleReceipt},
+	"listPackages":     api.Page{Items: []api.Descriptor{exampleDescriptor}, Next: "17"},
+	"getPackage":       exampleDescriptor,
+	"getManifest":      exampleJWS,
+	"acknowledge":      api.Acknowledged{ID: exampleID, Receipt: exampleReceipt},
+	"getContent":       nil,
+	"getAttachment":    nil,
+	"askDecision":      api.Decided{Outcomes: []api.Outcome{exampleDelivered, exampleDenied}, Receipt: exampleReceipt},
+	"openConsultation": api.Consultation{ID: exampleConsultation, Expires: exampleTime, Receipt: exampleReceipt},
+	"listEntries":      api.AuditPage{Items: []api.AuditItem{exampleItem, {Owner: "ee/pbgb", Seq: 18, Index: 44, Commitment: exampleDigest, Erased: true}}},
+	"getEntry":         exampleItem,
+	"listAgencies":     api.Agencies{Items: []api.Agency{exampleAgency}},
+	"getAgency":        exampleAgency,
+	"listKeys":         api.KeySet{Keys: []json.RawMessage{exampleJWK}},
+	"getKey":           api.Key{JWK: exampleJWK, From: exampleTime, Until: exampleTime},
+	"getCheckpoint":    "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n",
+	"getTile":          nil,
+	"getOpenAPI":       nil,
+	"getMetaSchema":    nil,
+	"getProblem":       "Not found\n\nThere is no such thing, or you are not entitled to it; the answer is the same.\n\nHTTP status: 404\nType: /problems/not-found\n",
+}
+
+// requests are the examples of the operations' JSON bodies.
+var requests = map[string]any{
+	"askDecision": api.DryRun{
+		Manifest:  json.RawMessage(`{"iss":"ee/pbgb","aud":["lv/vp"],"jti":"` + exampleID + `","meta":{"v":1}}`),
+		Statement: json.RawMessage(`{"iss":"ee/pbgb","jti":"` + exampleID + `","officer":"k.tamm","justification":"Case EE-2026-0117, lead from an interview."}`),
+	},
+	"openConsultation": api.ConsultationRequest{Officer: "j.berzins", Justification: "Preparing the answer to request EE-2026-0117.",
+		CaseRef: "LV-2026-0442", Package: exampleID},
+}
+
+// details are what the examples of problems say.
+var details = map[string][2]string{
+	api.EnvelopeMalformed.Slug:    {"manifest: /aud: 1 to 31 agency ids", "build the manifest strictly by the specification of the envelope"},
+	api.RequestMalformed.Slug:     {"the query has an unknown parameter", "compare the request with /openapi.json"},
+	api.PolicyDenied.Slug:         {"", ""},
+	api.ConsultationRequired.Slug: {"this needs a valid consultation", "open one with POST /v1/consultations and send its id in Liaison-Consultation"},
+	api.RoleForbidden.Slug:        {"identities of this role may not do this", ""},
+	api.IdentityRefused.Slug:      {"the agency is suspended", ""},
+	api.MethodNotAllowed.Slug:     {"this path is for GET, POST only", ""},
+	api.Conflict.Slug:             {"the package is not acknowledged: its outcome is delivered", "acknowledge the package first; what is blocked or expired stays closed"},
+	api.TooLarge.Slug:             {"the part content is larger than its limit", ""},
+	api.UnsupportedMediaType.Slug: {"requests are not compressed", "send the body as it is, without Content-Encoding"},
+	api.RangeNotSatisfiable.Slug:  {"the attachment has 1024 bytes", "ask for bytes that it has"},
+	api.PackageInvalid.Slug:       {"a recipient is not an agency of this exchange", "compare `aud` with GET /v1/agencies"},
+	api.RateLimited.Slug:          {"your agency has spent its packages of this minute", ""},
+	api.Unavailable.Slug:          {"the exchange cannot record this now", "repeat the same request after the time in Retry-After"},
+}
+
+// exampleProblem is the example of a problem type.
+func exampleProblem(t api.ProblemType) *api.Problem {
+	p := t.New(details[t.Slug][0], details[t.Slug][1])
+	switch t.Slug {
+	case api.PolicyDenied.Slug:
+		p.ID, p.Outcomes, p.Receipt = exampleID, []api.Outcome{exampleDenied}, exampleReceipt
+	case api.Conflict.Slug:
+		p.Descriptor = &exampleDescriptor
+	}
+	return p
+}
