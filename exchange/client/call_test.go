@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -204,14 +205,14 @@ func TestWrongServers(t *testing.T) {
 		})
 	}
 	t.Run("of old", func(t *testing.T) {
-		listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{x.pki.Server()}, MaxVersion: tls.VersionTLS12})
-		must(t, err)
-		defer listener.Close()
-		go serveNobody(listener)
+		old := httptest.NewUnstartedServer(x.routes())
+		old.TLS = &tls.Config{Certificates: []tls.Certificate{x.pki.Server()}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}
+		old.StartTLS()
+		defer old.Close()
 		config := x.config("ee/pbgb")
 		config.TLS.MinVersion = tls.VersionTLS12 // the client does not go below 1.3 all the same
-		config.Server = "https://" + listener.Addr().String()
-		if _, err = x.clientOf(config).Agencies(t.Context()); err == nil {
+		config.Server = old.URL
+		if _, err := x.clientOf(config).Agencies(t.Context()); err == nil {
 			t.Error("spoke TLS 1.2")
 		}
 	})

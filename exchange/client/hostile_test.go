@@ -461,6 +461,8 @@ func TestWrongManifest(t *testing.T) {
 	own := x.held[first.ID()]
 	x.held[first.ID()] = x.held[second.ID()]
 	wantUnverified(t, open(first.ID())) // both of another package
+	_, err := c.Manifest(t.Context(), first.ID())
+	wantUnverified(t, err)
 	x.held[first.ID()] = own
 	x.intercept = func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/manifest") {
