@@ -1,10 +1,10 @@
 package policy
 
 import (
-	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"time"
 )
 
 // Inputs of Build. The keys of Declared and Rules are jurisdictions.
@@ -12,13 +12,20 @@ type Inputs struct {
 	Common       Source
 	Declared     map[string]Source
 	Rules        map[string]Source
-	AllowSamples bool
+	AllowSamples bool // false: a source with status Sample is refused
 }
 
 // Set is a checked, compiled and immutable set of inputs. It is safe for concurrent use.
 type Set struct {
+	registry  *registry
+	facts     *facts
+	declared  map[string]*Declared
+	pkg, rcp  *layer                         // the baseline
+	required  map[string]map[string][]string // ids of baseline rules by phase and class
+	layers    map[string]map[string]*layer   // of jurisdictions, by kind: send, receive, onward
 	sampled   []string
-	revisions map[string]string
+	samples   map[string]bool   // input names of samples
+	revisions map[string]string // input name to revision
 	sources   map[string]Source // by revision
 }
 
@@ -30,42 +37,46 @@ type Finding struct {
 	Message string
 }
 
-// BuildError lists everything that was found wrong, in a stable order.
+// String is file:line: message, with the input before the file.
+func (f Finding) String() string {
+	where := strings.TrimSuffix(f.Input+"/"+f.File, "/")
+	if f.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, f.Line)
+	}
+	return where + ": " + f.Message
+}
+
+// BuildError lists everything that was found wrong, by input, file and line.
 type BuildError struct{ Findings []Finding }
 
 func (e *BuildError) Error() string {
-	var b strings.Builder
+	lines := make([]string, len(e.Findings))
 	for i, f := range e.Findings {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		fmt.Fprintf(&b, "%s/%s:%d: %s", f.Input, f.File, f.Line, f.Message)
+		lines[i] = f.String()
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
-
-// Build checks the inputs and compiles them. What it refuses, it lists in a *BuildError.
-func Build(in Inputs) (*Set, error) { return nil, &BuildError{} }
-
-// Samples are the embedded common library and the sample jurisdictions.
-func Samples() Inputs { return Inputs{} }
 
 // Revisions maps "common", "declared/<j>" and "rules/<j>" to the revision of each input of the Set.
-func (s *Set) Revisions() map[string]string { return nil }
+func (s *Set) Revisions() map[string]string { return maps.Clone(s.revisions) }
 
-// Source returns the input of that revision, so that it can be kept while a decision names it.
-func (s *Set) Source(revision string) (Source, bool) { src, ok := s.sources[revision]; return src, ok }
-
-// Declared returns what a jurisdiction declares, and whether it does.
-func (s *Set) Declared(jurisdiction string) (Declared, bool) { return Declared{}, false }
-
-// Jurisdictions lists those that declare something, sorted: the ones that are on the exchange.
-func (s *Set) Jurisdictions() []string { return nil }
-
-func (s *Set) decide(ctx context.Context, timeout time.Duration, r Request) ([]Decision, error) {
-	return nil, fmt.Errorf("%w: no set", ErrEngine)
+// Source returns the input of that revision, so that it can be kept while a decision names it. Its files must not be
+// changed.
+func (s *Set) Source(revision string) (Source, bool) {
+	src, ok := s.sources[revision]
+	return src, ok
 }
 
-// Mask returns the decision as the reader may see it: a reason or an advice outside the reader's audience is left out
-// with its rule, and the input is; the verdict, pends and obligations stay. reader is an agency or a jurisdiction.
-func (s *Set) Mask(d Decision, reader string, isSender bool) Decision { return d }
+// Declared returns what a jurisdiction declares, and whether it does. The slices must not be changed.
+func (s *Set) Declared(jurisdiction string) (Declared, bool) {
+	if d := s.declared[jurisdiction]; d != nil {
+		return *d, true
+	}
+	return Declared{}, false
+}
+
+// Jurisdictions lists those that declare something, sorted: the ones that are on the exchange.
+func (s *Set) Jurisdictions() []string { return sortedKeys(s.declared) }
+
+// Sampled lists the jurisdictions of which some input is a sample, sorted.
+func (s *Set) Sampled() []string { return slices.Clone(s.sampled) }

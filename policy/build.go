@@ -1,0 +1,271 @@
+package policy
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Names of the data files of the inputs.
+const (
+	factsFile    = "facts.json"
+	codesFile    = "codes.json"
+	declaredFile = "declared.json"
+)
+
+// Build checks the inputs and compiles them: sizes, syntax (Rego v1 only), packages and rule names, references,
+// types and constants against the schema of the input, codes and texts, tests, and the steps that a worst case takes.
+// What it refuses it lists in a *BuildError; then there is no Set, and whatever is active stays active.
+func Build(in Inputs) (*Set, error) {
+	b := &builder{in: in, found: &findings{}, set: &Set{
+		declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
+		revisions: map[string]string{}, sources: map[string]Source{},
+	}}
+	if err := b.data(); err != nil {
+		return nil, err
+	}
+	if err := b.baseline(); err != nil {
+		return nil, err
+	}
+	b.jurisdictions()
+	if err := b.found.err(); err != nil {
+		return nil, err
+	}
+	return b.set, nil
+}
+
+type builder struct {
+	in     Inputs
+	set    *Set
+	common *unit
+	mu     sync.Mutex // found, set.layers
+	found  *findings
+}
+
+// data takes the sources and reads everything that is not Rego.
+func (b *builder) data() error {
+	b.take("common", b.in.Common)
+	for _, j := range sortedKeys(b.in.Declared) {
+		b.take("declared/"+j, b.in.Declared[j])
+	}
+	for _, j := range sortedKeys(b.in.Rules) {
+		b.take("rules/"+j, b.in.Rules[j])
+	}
+	if err := b.found.err(); err != nil {
+		return err
+	}
+	b.commonData()
+	for _, j := range sortedKeys(b.in.Declared) {
+		b.declaration(j)
+	}
+	for _, j := range sortedKeys(b.in.Rules) {
+		if _, ok := b.in.Declared[j]; !ok {
+			b.found.add("rules/"+j, "", 0, "%s has rules but declares nothing", j)
+		}
+	}
+	return b.found.err()
+}
+
+func (b *builder) take(input string, s Source) {
+	checkSize(input, s, b.found)
+	if s.Status == Sample {
+		if !b.in.AllowSamples {
+			b.found.add(input, "", 0, "a sample, written by this project and not the law of anybody: not allowed here")
+		}
+		b.set.samples[input] = true
+		b.set.sampled = append(b.set.sampled, inputOwner(input))
+		slices.Sort(b.set.sampled)
+		b.set.sampled = slices.Compact(b.set.sampled)
+	}
+	rev := s.Revision()
+	b.set.revisions[input], b.set.sources[rev] = rev, s
+}
+
+func (b *builder) commonData() {
+	var err error
+	if b.set.registry, err = parseRegistry(b.in.Common.Files[codesFile]); err != nil {
+		b.found.add("common", codesFile, 0, "%s", err)
+	}
+	if b.set.facts, err = parseFacts(b.in.Common.Files[factsFile]); err != nil {
+		b.found.add("common", factsFile, 0, "%s", err)
+	}
+	if b.set.registry != nil {
+		b.set.required = required(b.set.registry)
+	}
+}
+
+// required lists which baseline rules have to be met, by phase and class.
+func required(reg *registry) map[string]map[string][]string {
+	m := map[string]map[string][]string{phasePackage: {}, phaseRecipient: {}}
+	for _, id := range sortedKeys(reg.Rules) {
+		rule := reg.Rules[id]
+		for _, phase := range rule.Required {
+			m[phase][classFull] = append(m[phase][classFull], id)
+			if rule.Structure {
+				m[phase][classCorrection] = append(m[phase][classCorrection], id)
+				m[phase][classStructure] = append(m[phase][classStructure], id)
+			}
+		}
+	}
+	return m
+}
+
+func (b *builder) declaration(j string) {
+	src := b.in.Declared[j]
+	for _, p := range src.paths() {
+		if p != declaredFile {
+			b.found.add("declared/"+j, p, 0, "only %s is declared", declaredFile)
+		}
+	}
+	d, err := ParseDeclared(src.Files[declaredFile])
+	switch {
+	case err != nil:
+		b.found.add("declared/"+j, declaredFile, 0, "%s", err)
+	case d.Jurisdiction != j:
+		b.found.add("declared/"+j, declaredFile, 0, "declares for %q, a jurisdiction speaks for itself alone", d.Jurisdiction)
+	default:
+		b.set.declared[j] = &d
+	}
+}
+
+// baseline compiles common: its rules, the helpers that all share, and its tests.
+func (b *builder) baseline() error {
+	u := commonUnit(b.found)
+	b.common = u
+	u.parse(b.in.Common, factsFile, codesFile)
+	u.checkDefaults()
+	if err := b.found.err(); err != nil {
+		return err
+	}
+	c := u.compile(u.modules)
+	if err := b.found.err(); err != nil {
+		return err
+	}
+	b.set.pkg = b.layer(u, c, LayerCommon, "data.liaison.common.pkg")
+	b.set.rcp = b.layer(u, c, LayerCommon, "data.liaison.common.rcp")
+	if b.set.pkg != nil && b.set.pkg.recipient {
+		u.found.add(u.input, "", 0, "liaison.common.pkg looks at the recipient: it is asked once for a package")
+	}
+	b.set.pkg.phase, b.set.rcp.phase = phasePackage, phaseRecipient
+	b.checkRequired()
+	return b.found.err()
+}
+
+// checkRequired refuses a baseline in which a required rule is not there, or another one says that it is met.
+func (b *builder) checkRequired() {
+	for _, l := range []*layer{b.set.pkg, b.set.rcp} {
+		want := b.set.required[l.phase][classFull]
+		for _, id := range want {
+			if l.docs.rules[id] == nil {
+				b.found.add("common", "", 0, "rule %s is required in phase %s, and nothing meets it", id, l.phase)
+			}
+		}
+		for _, id := range sortedKeys(l.docs.rules) {
+			if !slices.Contains(want, id) {
+				b.found.add("common", "", 0, "rule %s is met in phase %s, where the registry does not require it", id, l.phase)
+			}
+		}
+		for _, key := range sortedKeys(l.docs.codes) {
+			if _, ok := b.set.registry.Rules[l.docs.codes[key].Rule]; !ok {
+				b.found.add("common", "", 0, "%s names no rule of the registry", key)
+			}
+		}
+	}
+}
+
+// layer makes the layer of an entry package; nil when the unit has none of that name.
+func (b *builder) layer(u *unit, c *ast.Compiler, name, pkg string) *layer {
+	docs := u.documents(pkg, b.set.registry)
+	l, err := newLayer(name, pkg, c, docs)
+	if err != nil {
+		u.found.add(u.input, "", 0, "%s", err)
+		return nil
+	}
+	return l
+}
+
+// jurisdictions compiles each jurisdiction's rules with a compiler of their own, so that nobody can even name
+// another's, and runs all tests.
+func (b *builder) jurisdictions() {
+	var wg sync.WaitGroup
+	for _, j := range sortedKeys(b.in.Rules) {
+		wg.Go(func() { b.jurisdiction(j) })
+	}
+	wg.Wait()
+	if b.found.err() != nil {
+		return
+	}
+	b.runTests(b.common, b.common.modules, "")
+	b.checkSteps("common", "", b.set.pkg, b.set.rcp)
+}
+
+func (b *builder) jurisdiction(j string) {
+	f := &findings{}
+	layers := b.compileJurisdiction(j, f)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.found.list = append(b.found.list, f.list...)
+	b.set.layers[j] = layers
+}
+
+func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
+	u := jurisdictionUnit(j, f)
+	u.parse(b.in.Rules[j])
+	u.checkDefaults()
+	if len(f.list) > 0 {
+		return nil
+	}
+	modules := maps.Clone(u.modules)
+	for p, m := range b.common.modules {
+		if m.Package.Path.String() == "data.liaison.lib" {
+			modules[p] = m
+		}
+	}
+	c := u.compile(modules)
+	if len(f.list) > 0 {
+		return nil
+	}
+	layers := map[string]*layer{}
+	for pkg, kind := range u.entries {
+		if len(c.GetRulesWithPrefix(ast.MustParseRef(pkg))) == 0 {
+			continue
+		}
+		if l := b.layer(u, c, j+"/"+kind, pkg); l != nil {
+			layers[kind] = l
+		}
+	}
+	if len(f.list) == 0 {
+		local := &builder{in: b.in, set: b.set, common: b.common, found: f}
+		local.runTests(u, modules, j)
+		local.checkSteps(u.input, j, slices.Collect(maps.Values(layers))...)
+	}
+	return layers
+}
+
+// schemas gives the type checker the schema of the input.
+var schemas = func() *ast.SchemaSet {
+	var raw any
+	if err := json.Unmarshal(inputSchema, &raw); err != nil {
+		panic(err) // the embedded schema of this very binary
+	}
+	s := ast.NewSchemaSet()
+	s.Put(ast.SchemaRootRef, raw)
+	return s
+}()
+
+// compile compiles modules with the allowed builtins and the schema of the input, and checks constants against it.
+func (u *unit) compile(modules map[string]*ast.Module) *ast.Compiler {
+	c := ast.NewCompiler().WithCapabilities(ruleCapabilities).WithSchemas(schemas).WithStrict(true).SetErrorLimit(50)
+	c.Compile(modules)
+	if c.Failed() {
+		u.addErrors("", c.Errors)
+		return c
+	}
+	u.checkConstants(c)
+	return c
+}
+
+

@@ -1,0 +1,38 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// builtins is what a rule may call. Nothing here reads a clock, the network, the runtime or random numbers, makes
+// rules, or returns more than a bounded multiple of what it is given: a rule cannot build a large value from small
+// ones (no concat, sprintf, array.concat, object.union, numbers.range, multiplication, regular expressions).
+var builtins = []string{
+	"eq", "equal", "neq", "lt", "lte", "gt", "gte", "assign", "internal.member_2", "internal.member_3",
+	"plus", "minus", "abs", "ceil", "floor", "round",
+	"count", "max", "min", "sum", "sort",
+	"and", "or", "intersection", "union",
+	"array.slice", "array.reverse", "object.get", "object.keys",
+	"contains", "startswith", "endswith", "lower", "upper", "substring", "indexof", "strings.any_prefix_match", "strings.any_suffix_match",
+	"is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string", "type_name",
+}
+
+// testBuiltins may be called in tests too, to change an example.
+var testBuiltins = []string{"object.union", "object.remove", "object.filter", "json.patch", "json.remove", "array.concat"}
+
+var (
+	ruleCapabilities = capabilities(builtins)
+	testCapabilities = capabilities(slices.Concat(builtins, testBuiltins))
+)
+
+func capabilities(names []string) *ast.Capabilities {
+	c := &ast.Capabilities{Features: []string{ast.FeatureRegoV1}, AllowNet: []string{}}
+	for _, b := range ast.CapabilitiesForThisVersion().Builtins {
+		if slices.Contains(names, b.Name) {
+			c.Builtins = append(c.Builtins, b)
+		}
+	}
+	return c
+}

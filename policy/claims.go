@@ -1,0 +1,160 @@
+package policy
+
+import (
+	_ "embed"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+//go:embed schema/input.json
+var inputSchema []byte
+
+var (
+	inputShape   = mustShape(inputSchema)
+	claimedShape = inputShape.member("claimed")
+)
+
+// view reads an object that was built by a shape.
+type view struct {
+	s *shape
+	o ast.Object
+}
+
+func (v view) term(name string) (*ast.Term, *shape) {
+	f := &v.s.fields[v.s.index[name]]
+	return v.o.Get(f.key), f.shape
+}
+
+func (v view) object(name string) view {
+	t, s := v.term(name)
+	return view{s, t.Value.(ast.Object)}
+}
+
+func (v view) text(name string) string {
+	t, _ := v.term(name)
+	return string(t.Value.(ast.String))
+}
+
+func (v view) flag(name string) bool {
+	t, _ := v.term(name)
+	return bool(t.Value.(ast.Boolean))
+}
+
+func (v view) integer(name string) int {
+	t, _ := v.term(name)
+	n, _ := t.Value.(ast.Number).Int()
+	return n
+}
+
+// each calls f for each element of an array of objects.
+func (v view) each(name string, f func(view)) {
+	t, s := v.term(name)
+	t.Value.(*ast.Array).Foreach(func(e *ast.Term) { f(view{s.items, e.Value.(ast.Object)}) })
+}
+
+func (v view) texts(name string) []string {
+	t, _ := v.term(name)
+	a := t.Value.(*ast.Array)
+	list := make([]string, a.Len())
+	for i := range list {
+		list[i] = string(a.Elem(i).Value.(ast.String))
+	}
+	return list
+}
+
+// claims are the claimed values that Go reads to resolve facts.
+type claims struct {
+	purpose, basis, instrument string
+	imminent, notInTime        bool
+	originators                []string
+	prior                      []priorClaim
+	relates                    []relatesClaim
+}
+
+type priorClaim struct{ originator, state, until string }
+
+type relatesClaim struct{ pkg, relation string }
+
+func readClaims(v view) claims {
+	u := v.object("urgency")
+	ground := u.text("ground")
+	c := claims{
+		purpose: v.text("purpose"), basis: v.text("transfer_basis"), instrument: v.text("transfer_instrument"),
+		imminent:  u.text("level") == "urgent" && (ground == "public_security" || ground == "life"),
+		notInTime: v.flag("not_in_time"), originators: v.texts("originator"),
+	}
+	v.each("prior_authorisation", func(p view) {
+		c.prior = append(c.prior, priorClaim{p.text("originator"), p.text("state"), p.text("until")})
+	})
+	v.each("relates_to", func(r view) {
+		c.relates = append(c.relates, relatesClaim{r.text("package"), r.text("relation")})
+	})
+	return c
+}
+
+// subjects are the aggregates over the groups of subjects.
+type subjects struct {
+	count                                                                      int
+	categories                                                                 []string
+	special, minors, under15, protected, accused, unexplained, contactOfContact bool
+}
+
+func readSubjects(v view) subjects {
+	var s subjects
+	v.each("subjects", func(g view) {
+		category, minors := g.text("category"), g.text("minors")
+		s.count += g.integer("count")
+		s.categories = append(s.categories, category)
+		s.special = s.special || len(g.texts("special_categories")) > 0
+		s.minors = s.minors || minors != "none"
+		switch category {
+		case "victim", "potential_victim", "witness", "informant":
+			s.protected = true
+		case "suspect", "convicted", "potential_offender":
+			s.accused = true
+			s.under15 = s.under15 || minors == "u15"
+		case "contact", "associate":
+			far := g.text("link") == "contact_of_contact" && !g.flag("link_type_only")
+			s.contactOfContact = s.contactOfContact || far
+		case "unknown":
+			s.unexplained = s.unexplained || g.text("unknown_reason") == "none"
+		}
+	})
+	s.protected = s.protected || s.minors
+	slices.Sort(s.categories)
+	s.categories = slices.Compact(s.categories)
+	return s
+}
+
+// faraway stands for a number of days that nobody stated: more than any limit.
+const faraway = 100_000
+
+// daysBetween counts the days from one date to another; an absent date, or a second one before the first, is faraway.
+func daysBetween(from, to string) int {
+	a, errA := time.Parse(time.DateOnly, from)
+	b, errB := time.Parse(time.DateOnly, to)
+	if errA != nil || errB != nil || b.Before(a) {
+		return faraway
+	}
+	return min(int(b.Sub(a).Hours()/24), faraway)
+}
+
+// retentionState says whether there is a limit and whether it lies ahead.
+func retentionState(review, erase, today string) string {
+	switch {
+	case review == "" && erase == "":
+		return "missing"
+	case review != "" && review < today, erase != "" && erase < today:
+		return "past"
+	}
+	return "set"
+}
+
+// jurisdictionOf returns the jurisdiction of an agency id.
+func jurisdictionOf(agency string) string {
+	j, _, _ := strings.Cut(agency, "/")
+	return j
+}

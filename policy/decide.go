@@ -1,0 +1,198 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/version"
+)
+
+// engineVersion is recorded with every decision: it and the revisions are what a replay needs.
+var engineVersion = "liaison-policy/1 opa/" + version.Version
+
+var actions = []string{ActionSend, ActionAcknowledgement, ActionRelease, ActionDryRun}
+
+// decide answers within the timeout or fails. A panic of the engine is a failure like any other.
+func (s *Set) decide(ctx context.Context, timeout time.Duration, r Request) (ds []Decision, err error) {
+	cancel := topdown.NewCancel()
+	timer := time.AfterFunc(timeout, cancel.Cancel)
+	defer timer.Stop()
+	stop := context.AfterFunc(ctx, cancel.Cancel)
+	defer stop()
+	defer func() {
+		if p := recover(); p != nil {
+			ds, err = nil, fmt.Errorf("%w: panic: %v", ErrEngine, p)
+		}
+	}()
+	if s == nil {
+		return denyWithoutSet(r), nil
+	}
+	return s.decideAll(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry}, &r)
+}
+
+func denyWithoutSet(r Request) []Decision {
+	ds := make([]Decision, len(r.Recipients))
+	for i := range ds {
+		ds[i] = Decision{Recipient: r.Recipients[i].ID, Verdict: Denied, Engine: engineVersion, Reasons: []Reason{{
+			Code: codeRulesMissing, Params: noParams, Rule: codeRulesMissing, Layer: LayerCommon, Audience: AudienceAll,
+			Text: "No policy is active.", Fix: "The operator activates the common policy.", Source: "LED art 8",
+		}}}
+	}
+	return ds
+}
+
+func (s *Set) decideAll(e *evaluation, r *Request) ([]Decision, error) {
+	ds := make([]Decision, len(r.Recipients))
+	p, err := s.newPack(r)
+	if err != nil || !slices.Contains(actions, r.Action) {
+		code := codeMetaInvalid
+		if err == nil {
+			code = codeActionUnknown
+		}
+		for i := range ds {
+			ds[i] = s.engineDenial(r, r.Recipients[i], code)
+		}
+		return ds, nil
+	}
+	shared := p.sharedInput()
+	common, err := e.ask(s.pkg, shared)
+	if err != nil {
+		return nil, err
+	}
+	ask := &asking{evaluation: e, pack: p, common: common, shared: shared}
+	for i, rec := range r.Recipients {
+		if ds[i], err = ask.recipient(rec); err != nil {
+			return nil, err
+		}
+	}
+	return ds, nil
+}
+
+// engineDenial is a denial before any rule was asked.
+func (s *Set) engineDenial(r *Request, rec Recipient, code string) Decision {
+	v := newVerdict(s, r, rec.ID)
+	v.engineReason(LayerCommon, code)
+	return v.decision(Input{Shared: []byte("{}"), Own: []byte("{}")})
+}
+
+// asking asks the layers for one package.
+type asking struct {
+	*evaluation
+	pack   *pack
+	common *says
+	shared *ast.Term
+	send   *says // of a sender whose rules do not look at the recipient
+}
+
+// recipient asks every layer that has a say, and merges what they said.
+func (a *asking) recipient(rec Recipient) (Decision, error) {
+	s, r := a.pack.set, a.pack.r
+	o, err := a.pack.own(rec)
+	if err != nil {
+		return Decision{}, fmt.Errorf("%w: input: %w", ErrEngine, err)
+	}
+	input := a.pack.fullInput(o)
+	v := newVerdict(s, r, rec.ID)
+	v.class = o.class
+	baseline, err := a.ask(s.rcp, input)
+	if err != nil {
+		return Decision{}, err
+	}
+	v.baseline(a.common, baseline)
+	for _, w := range a.layers(o) {
+		if err := a.national(v, w, input); err != nil {
+			return Decision{}, err
+		}
+	}
+	v.approvals(a.pack.approvals(rec.ID))
+	return v.decision(Input{Shared: a.pack.json, Own: o.json}), nil
+}
+
+// who is a jurisdiction that is asked, and in which role.
+type who struct{ jurisdiction, kind string }
+
+// layers lists who is asked beside the baseline. An originator that is not on the exchange cannot be asked: the
+// baseline holds for it alone. In an emergency (LED article 35(2)) an originator is told, not asked.
+func (a *asking) layers(o *own) []who {
+	sender := who{a.pack.r.Sender.Jurisdiction, "send"}
+	switch o.class {
+	case classStructure:
+		return nil
+	case classCorrection:
+		return []who{sender}
+	}
+	list := []who{sender, {o.recipient.Jurisdiction, "receive"}}
+	for _, x := range o.origins {
+		w := who{x.jurisdiction, "onward"}
+		if !x.external && !x.emergency && !slices.Contains(list, w) {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+func (a *asking) national(v *verdict, w who, input *ast.Term) error {
+	s := a.pack.set
+	v.uses("declared/"+w.jurisdiction, "rules/"+w.jurisdiction)
+	name := w.jurisdiction + "/" + w.kind
+	if s.declared[w.jurisdiction] == nil {
+		v.engineReason(name, codeDeclarationMissing)
+	}
+	l := s.layers[w.jurisdiction][w.kind]
+	if l == nil {
+		v.engineReason(name, codeRulesMissing)
+		return nil
+	}
+	if w.kind == "send" && !l.recipient {
+		return a.sendOnce(v, l)
+	}
+	said, err := a.ask(l, input)
+	if err != nil {
+		return err
+	}
+	v.national(said)
+	return nil
+}
+
+// sendOnce asks a sender whose rules do not look at the recipient once for the package.
+func (a *asking) sendOnce(v *verdict, l *layer) error {
+	if a.send == nil {
+		said, err := a.ask(l, a.shared)
+		if err != nil {
+			return err
+		}
+		a.send = said
+	}
+	v.national(a.send)
+	return nil
+}
+
+// errInput is what Reevaluate returns for an input that is none.
+var errInput = errors.New("not an input of policy")
+
+// mergeInput joins the two parts of a recorded input into the one that rules see.
+func mergeInput(in Input) (*ast.Term, error) {
+	var shared, own map[string]json.RawMessage
+	if json.Unmarshal(in.Shared, &shared) != nil || json.Unmarshal(in.Own, &own) != nil {
+		return nil, errInput
+	}
+	for k, v := range own {
+		shared[k] = v
+	}
+	b, err := json.Marshal(shared)
+	if err != nil {
+		return nil, errInput
+	}
+	v, err := ast.ValueFromReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, errInput
+	}
+	return ast.NewTerm(v), nil
+}

@@ -1,0 +1,20 @@
+# METADATA
+# title: What others may pass on of Italy's data
+# description: Sample rules, written by this project. They are not the law of anybody.
+package jurisdiction.it.onward
+
+default allow := false
+
+allow if input.recipient.led_bound == true
+
+allow if input.recipient.adequate == true
+
+# METADATA
+# title: Not in court
+# custom:
+#   rule: it-6
+#   code: no_judicial_use
+#   text:
+#     en: No use in judicial proceedings without the permission of Italy.
+#   source: Code of Criminal Procedure art 329 (sample)
+oblige contains "no_judicial_use" if input.claimed.purpose in {"investigation", "prosecution"}

@@ -1,0 +1,33 @@
+# METADATA
+# title: What Italy receives
+# description: Sample rules, written by this project. They are not the law of anybody.
+package jurisdiction.it.receive
+
+default allow := false
+
+allow if {
+	input.recipient.jurisdiction == "it"
+	input.recipient.type in {"spoc", "designated_lea", "competent_lea"}
+}
+
+# METADATA
+# title: Languages
+# custom:
+#   rule: it-4
+#   code: language_not_accepted
+#   text:
+#     en: Italy reads Italian, French and English.
+#   fix:
+#     en: Write in English.
+#   source: Directive (EU) 2023/977 art 11
+deny contains "language_not_accepted" if not input.claimed.language in {"it", "fr", "en"}
+
+# METADATA
+# title: A translation helps
+# custom:
+#   rule: it-5
+#   code: translation_needed
+#   text:
+#     en: A package that is not in Italian is translated before it reaches the prosecutor.
+#   source: Code of Criminal Procedure art 109 (sample)
+advise contains "translation_needed" if input.claimed.language != "it"

@@ -1,0 +1,265 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// layer is one compiled entry package: a query that returns everything that it says.
+type layer struct {
+	name     string // LayerCommon, or "<j>/send" and so on
+	phase    string // of common
+	compiler *ast.Compiler
+	query    ast.Body
+	parts    []string // names of the elements of the answer
+	docs     *documents
+	// recipient is false when nothing in the layer looks at the recipient: then it is asked once for a package.
+	recipient bool
+}
+
+// saying is an element of deny, pend, oblige or advise.
+type saying struct {
+	code             string
+	params           map[string]any
+	by, jurisdiction string
+	hours            int
+}
+
+// says is what a layer said.
+type says struct {
+	*layer
+	allow   bool
+	met     map[string]bool
+	sayings map[string][]saying // by kind
+	bad     bool                // something was said that the registry does not know
+}
+
+var answerVar = ast.VarTerm("answer")
+
+// newLayer compiles the query of an entry package that has some of the names; the compiler holds its modules.
+func newLayer(name, pkg string, c *ast.Compiler, docs *documents) (*layer, error) {
+	l := &layer{name: name, compiler: c, docs: docs}
+	root := ast.MustParseRef(pkg)
+	var terms []*ast.Term
+	for _, part := range append([]string{"allow", "met"}, sayingKinds...) {
+		ref := root.Append(ast.StringTerm(part))
+		if len(c.GetRulesExact(ref)) == 0 {
+			continue
+		}
+		l.parts = append(l.parts, part)
+		terms = append(terms, ast.NewTerm(ref))
+	}
+	query, err := c.QueryCompiler().Compile(ast.NewBody(ast.Equality.Expr(answerVar, ast.ArrayTerm(terms...))))
+	if err != nil {
+		return nil, fmt.Errorf("query of %s: %w", pkg, err)
+	}
+	l.query = query
+	l.recipient = dependsOnRecipient(c, root)
+	return l, nil
+}
+
+// evaluation is the running of queries for one request: they share a deadline.
+type evaluation struct {
+	ctx    context.Context
+	cancel topdown.Cancel
+	reg    *registry
+	tracer topdown.QueryTracer // nil but when a Set is built
+}
+
+// emptyStore has no data: everything that rules read is in the input or in the rules.
+var emptyStore = inmem.NewFromObjectWithOpts(map[string]any{}, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
+
+// ask runs the layer's query on an input. An error means that the engine failed, not that anything is denied.
+func (e *evaluation) ask(l *layer, input *ast.Term) (*says, error) {
+	txn, err := emptyStore.NewTransaction(e.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
+	}
+	defer emptyStore.Abort(e.ctx, txn)
+	answer, err := e.run(l, input, emptyStore, txn)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
+	}
+	return l.read(answer, e.reg)
+}
+
+func (e *evaluation) run(l *layer, input *ast.Term, store storage.Store, txn storage.Transaction) (*ast.Array, error) {
+	q := topdown.NewQuery(l.query).WithCompiler(l.compiler).WithStore(store).WithTransaction(txn).
+		WithInput(input).WithCancel(e.cancel).WithStrictBuiltinErrors(true)
+	if e.tracer != nil {
+		q = q.WithQueryTracer(e.tracer)
+	}
+	var answers []*ast.Term
+	err := q.Iter(e.ctx, func(r topdown.QueryResult) error {
+		answers = append(answers, r[answerVar.Value.(ast.Var)])
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) != 1 || answers[0] == nil {
+		return nil, fmt.Errorf("%d answers instead of one", len(answers))
+	}
+	a, ok := answers[0].Value.(*ast.Array)
+	if !ok || a.Len() != len(l.parts) {
+		return nil, errors.New("the answer has another form")
+	}
+	return a, nil
+}
+
+// read turns an answer into what was said. An allow that is not exactly true is none.
+func (l *layer) read(a *ast.Array, reg *registry) (*says, error) {
+	s := &says{layer: l, sayings: map[string][]saying{}}
+	for i, part := range l.parts {
+		v := a.Elem(i).Value
+		if part == "allow" {
+			s.allow = v == ast.Value(ast.Boolean(true))
+			continue
+		}
+		set, ok := v.(ast.Set)
+		if !ok {
+			s.bad = true
+			continue
+		}
+		if part == "met" {
+			s.readMet(set)
+		} else {
+			s.readSayings(part, set, reg)
+		}
+	}
+	return s, nil
+}
+
+func (s *says) readMet(set ast.Set) {
+	s.met = make(map[string]bool, set.Len())
+	set.Foreach(func(t *ast.Term) {
+		id, _ := t.Value.(ast.String)
+		s.met[string(id)] = true
+	})
+}
+
+func (s *says) readSayings(kind string, set ast.Set, reg *registry) {
+	for _, t := range set.Slice() {
+		one, ok := readSaying(t.Value)
+		def := reg.Codes[one.code]
+		if !ok || def == nil || def.Kind != kind || s.docs.codes[docKey(kind, one.code)] == nil {
+			s.bad = true
+			continue
+		}
+		params, _ := paramsOf(t.Value)
+		var err error
+		if one.params, err = def.params(params); err != nil {
+			s.bad = true
+			continue
+		}
+		s.sayings[kind] = append(s.sayings[kind], one)
+	}
+}
+
+var (
+	codeKey         = ast.StringTerm("code")
+	paramsKey       = ast.StringTerm("params")
+	byKey           = ast.StringTerm("by")
+	jurisdictionKey = ast.StringTerm("jurisdiction")
+	hoursKey        = ast.StringTerm("hours")
+)
+
+// readSaying reads "code", or {code, params, by, jurisdiction, hours} where all but the code may be absent.
+func readSaying(v ast.Value) (saying, bool) {
+	if code, ok := v.(ast.String); ok {
+		return saying{code: string(code)}, true
+	}
+	o, ok := v.(ast.Object)
+	if !ok {
+		return saying{}, false
+	}
+	var s saying
+	err := o.Iter(func(k, t *ast.Term) error {
+		str, isString := t.Value.(ast.String)
+		n, isNumber := t.Value.(ast.Number)
+		switch {
+		case k.Equal(codeKey) && isString:
+			s.code = string(str)
+		case k.Equal(byKey) && isString && slices.Contains(pendResolvers, string(str)):
+			s.by = string(str)
+		case k.Equal(jurisdictionKey) && isString:
+			s.jurisdiction = string(str)
+		case k.Equal(hoursKey) && isNumber:
+			h, whole := n.Int()
+			if !whole || h <= 0 || h > 24*366 {
+				return errors.New("hours")
+			}
+			s.hours = h
+		case k.Equal(paramsKey):
+			if _, isObject := t.Value.(ast.Object); !isObject {
+				return errors.New("params")
+			}
+		default:
+			return errors.New("member")
+		}
+		return nil
+	})
+	return s, err == nil && s.code != ""
+}
+
+func paramsOf(v ast.Value) (ast.Object, bool) {
+	o, ok := v.(ast.Object)
+	if !ok {
+		return nil, false
+	}
+	t := o.Get(paramsKey)
+	if t == nil {
+		return nil, false
+	}
+	p, ok := t.Value.(ast.Object)
+	return p, ok
+}
+
+// ownMembers are the members of the input that belong to a recipient.
+var ownMembers = []string{"facts", "permissions", "recipient"}
+
+// dependsOnRecipient reports whether a rule under root, or a rule that one of them refers to, looks at the recipient.
+// A reference whose member cannot be told counts as one that does.
+func dependsOnRecipient(c *ast.Compiler, root ast.Ref) bool {
+	seen := map[*ast.Rule]bool{}
+	queue := c.GetRulesWithPrefix(root)
+	found := false
+	for len(queue) > 0 && !found {
+		r := queue[0]
+		queue = queue[1:]
+		if seen[r] {
+			continue
+		}
+		seen[r] = true
+		ast.WalkRefs(r, func(ref ast.Ref) bool {
+			if ref.HasPrefix(ast.InputRootRef) {
+				found = found || looksAtRecipient(ref)
+			}
+			return false
+		})
+		for _, dep := range slices.Collect(maps.Keys(c.Graph.Dependencies(r))) {
+			if rule, ok := dep.(*ast.Rule); ok {
+				queue = append(queue, rule)
+			}
+		}
+	}
+	return found
+}
+
+func looksAtRecipient(ref ast.Ref) bool {
+	if len(ref) < 2 {
+		return true
+	}
+	name, ok := ref[1].Value.(ast.String)
+	return !ok || slices.Contains(ownMembers, string(name))
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

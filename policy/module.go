@@ -1,0 +1,339 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// maxRules bounds the rules of one input.
+const maxRules = 2000
+
+// unit is the Rego of one input: what it is called, what its packages are, and what it may refer to.
+type unit struct {
+	input   string            // "common" or "rules/<j>"
+	entries map[string]string // package path of an entry package to the layer's short name
+	helpers []string          // package paths of helpers
+	tests   string            // package path of tests
+	roots   []ast.Ref         // what a rule may refer to under data
+	common  bool
+
+	modules map[string]*ast.Module // without tests
+	testing map[string]*ast.Module
+	found   *findings
+}
+
+// exampleRoot is where tests find complete inputs.
+var exampleRoot = ast.MustParseRef("data.liaison.example")
+
+// findings collects what is wrong.
+type findings struct{ list []Finding }
+
+func (f *findings) add(input, file string, line int, format string, args ...any) {
+	f.list = append(f.list, Finding{Input: input, File: file, Line: line, Message: fmt.Sprintf(format, args...)})
+}
+
+// err returns nil when nothing was found.
+func (f *findings) err() error {
+	if len(f.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(f.list, func(a, b Finding) int {
+		return cmpOr(strings.Compare(a.Input, b.Input), strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Message, b.Message))
+	})
+	return &BuildError{Findings: slices.Compact(f.list)}
+}
+
+func cmpOr(values ...int) int {
+	for _, v := range values {
+		if v != 0 {
+			return v
+		}
+	}
+	return 0
+}
+
+func commonUnit(f *findings) *unit {
+	return &unit{
+		input: "common", common: true, found: f,
+		entries: map[string]string{"data.liaison.common.pkg": phasePackage, "data.liaison.common.rcp": phaseRecipient},
+		helpers: []string{"data.liaison.lib", "data.liaison.common.lib"}, tests: "data.liaison.common.test",
+		roots: []ast.Ref{ast.MustParseRef("data.liaison")},
+	}
+}
+
+// jurisdictionUnit may name its own root and the library's helpers, and nothing else.
+func jurisdictionUnit(j string, f *findings) *unit {
+	root := ast.DefaultRootRef.Append(ast.StringTerm("jurisdiction")).Append(ast.StringTerm(j))
+	p := func(name string) string { return root.Append(ast.StringTerm(name)).String() }
+	return &unit{
+		input: "rules/" + j, found: f,
+		entries: map[string]string{p("send"): "send", p("receive"): "receive", p("onward"): "onward"},
+		helpers: []string{p("lib")}, tests: p("test"),
+		roots: []ast.Ref{root, ast.MustParseRef("data.liaison.lib")},
+	}
+}
+
+// add reports a finding of a file of the unit; loc may be nil.
+func (u *unit) add(loc *ast.Location, format string, args ...any) {
+	file, line := "", 0
+	if loc != nil {
+		file, line = strings.TrimPrefix(loc.File, u.input+"/"), loc.Row
+	}
+	u.found.add(u.input, file, line, format, args...)
+}
+
+// checkSize refuses what is too large to be looked at.
+func checkSize(input string, s Source, f *findings) bool {
+	total := 0
+	for p, b := range s.Files {
+		total += len(b)
+		if len(b) > MaxFileSize {
+			f.add(input, p, 0, "file is larger than %d bytes", MaxFileSize)
+		}
+		if !cleanPath(p) {
+			f.add(input, p, 0, "not a clean relative path")
+		}
+	}
+	if len(s.Files) > MaxFiles {
+		f.add(input, "", 0, "more than %d files", MaxFiles)
+	}
+	if total > MaxTotalSize {
+		f.add(input, "", 0, "larger than %d bytes in all", MaxTotalSize)
+	}
+	if s.Status != Sample && s.Status != Authoritative {
+		f.add(input, "", 0, "status %q is neither %s nor %s", s.Status, Sample, Authoritative)
+	}
+	return len(s.Files) <= MaxFiles && total <= MaxTotalSize
+}
+
+func cleanPath(p string) bool {
+	return p != "" && path.Clean(p) == p && !path.IsAbs(p) && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\\\x00")
+}
+
+// parse reads the Rego files of a source, v1 syntax only. Other files must be among the known data files.
+func (u *unit) parse(s Source, data ...string) {
+	u.modules, u.testing = map[string]*ast.Module{}, map[string]*ast.Module{}
+	rules := 0
+	for _, p := range s.paths() {
+		if path.Ext(p) != ".rego" {
+			if !slices.Contains(data, p) {
+				u.found.add(u.input, p, 0, "not a file of this input")
+			}
+			continue
+		}
+		m := u.parseFile(p, s.Files[p])
+		if m == nil {
+			continue
+		}
+		if rules += len(m.Rules); rules > maxRules {
+			u.found.add(u.input, p, 0, "more than %d rules", maxRules)
+			return
+		}
+		if pkg := m.Package.Path.String(); pkg == u.tests {
+			u.testing[u.input+"/"+p] = m
+		} else {
+			u.modules[u.input+"/"+p] = m
+		}
+		u.checkModule(m)
+	}
+}
+
+func (u *unit) parseFile(p string, text []byte) *ast.Module {
+	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
+		u.found.add(u.input, p, 1, "begins with a byte order mark")
+		return nil
+	}
+	m, err := ast.ParseModuleWithOpts(u.input+"/"+p, string(text), ast.ParserOptions{
+		ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: testCapabilities,
+	})
+	if err != nil {
+		u.addErrors(p, err)
+		return nil
+	}
+	if m == nil {
+		u.found.add(u.input, p, 1, "no package")
+	}
+	return m
+}
+
+// addErrors turns errors of the parser, the compiler or a test into findings.
+func (u *unit) addErrors(file string, err error) {
+	var many ast.Errors
+	if !errors.As(err, &many) {
+		u.found.add(u.input, file, 0, "%s", err)
+		return
+	}
+	for _, e := range many {
+		if e.Location == nil {
+			u.found.add(u.input, file, 0, "%s", e.Message)
+			continue
+		}
+		u.add(e.Location, "%s", e.Message)
+	}
+}
+
+// checkModule checks what can be seen without compiling.
+func (u *unit) checkModule(m *ast.Module) {
+	pkg := m.Package.Path.String()
+	entry, test := u.entries[pkg] != "", pkg == u.tests
+	if !entry && !test && !slices.Contains(u.helpers, pkg) {
+		u.add(m.Package.Location, "unknown package %s: there are %s", trimData(pkg), u.packageNames())
+	}
+	scope := u.imports(m, test)
+	for _, r := range m.Rules {
+		if entry {
+			u.checkEntryRule(r)
+		}
+		u.checkTerms(r, scope, test)
+	}
+}
+
+func (u *unit) packageNames() string {
+	names := slices.Sorted(maps.Keys(u.entries))
+	names = append(append(names, u.helpers...), u.tests)
+	for i := range names {
+		names[i] = trimData(names[i])
+	}
+	return strings.Join(names, ", ")
+}
+
+func trimData(p string) string { return strings.TrimPrefix(p, "data.") }
+
+// imports checks the imports and returns what each name stands for.
+func (u *unit) imports(m *ast.Module, test bool) map[ast.Var]ast.Ref {
+	scope := map[ast.Var]ast.Ref{}
+	for _, i := range m.Imports {
+		ref, ok := i.Path.Value.(ast.Ref)
+		if !ok || ast.RegoV1CompatibleRef.Equal(ref) {
+			continue
+		}
+		if ref.HasPrefix(ast.DefaultRootRef) && !u.within(ref, test) {
+			u.add(i.Location, "import of %s: only %s may be named", ref, u.rootNames())
+		}
+		scope[i.Name()] = ref
+	}
+	return scope
+}
+
+func (u *unit) rootNames() string {
+	names := make([]string, len(u.roots))
+	for i, r := range u.roots {
+		names[i] = r.String()
+	}
+	return strings.Join(names, ", ") + " and input"
+}
+
+// within reports whether a reference stays under one of the roots. Tests may name the examples too.
+func (u *unit) within(ref ast.Ref, test bool) bool {
+	if test && ref.HasPrefix(exampleRoot) {
+		return true
+	}
+	return slices.ContainsFunc(u.roots, func(root ast.Ref) bool { return ref.HasPrefix(root) })
+}
+
+// checkTerms looks at every term of a rule: references under data, with, numbers.
+func (u *unit) checkTerms(r *ast.Rule, scope map[ast.Var]ast.Ref, test bool) {
+	ast.WalkNodes(r, func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.Expr:
+			if len(x.With) > 0 && !test {
+				u.add(x.Location, "with is for tests: a rule that changes its own input decides on something else")
+			}
+		case *ast.Term:
+			u.checkTerm(x, scope, test)
+		}
+		return false
+	})
+}
+
+func (u *unit) checkTerm(t *ast.Term, scope map[ast.Var]ast.Ref, test bool) {
+	switch v := t.Value.(type) {
+	case ast.Ref:
+		full := expand(v, scope)
+		if !full.HasPrefix(ast.DefaultRootRef) {
+			return
+		}
+		if !u.within(full, test) {
+			u.add(t.Location, "%s: only %s may be named", v, u.rootNames())
+		} else if !full.IsGround() {
+			u.add(t.Location, "%s: a reference under data must be ground; give the document a name first", v)
+		}
+	case ast.Var:
+		if v.Equal(ast.DefaultRootDocument.Value) {
+			u.add(t.Location, "data as a whole cannot be named")
+		}
+	case ast.Number:
+		if n, ok := v.Int64(); !ok || n > unbounded || n < -unbounded {
+			u.add(t.Location, "%s is not an integer up to 2^53", v)
+		}
+	}
+}
+
+// expand replaces an imported name at the head of a reference by what it stands for.
+func expand(ref ast.Ref, scope map[ast.Var]ast.Ref) ast.Ref {
+	if head, ok := ref[0].Value.(ast.Var); ok {
+		if target, ok := scope[head]; ok {
+			return target.Concat(ref[1:])
+		}
+	}
+	return ref
+}
+
+// checkEntryRule checks the form of a rule in an entry package: allow and the sets, and nothing else.
+func (u *unit) checkEntryRule(r *ast.Rule) {
+	name := r.Head.Ref().String()
+	switch {
+	case name == "allow":
+		u.checkAllow(r)
+	case slices.Contains(sayingKinds, name) || u.common && name == "met":
+		if r.Default || r.Head.RuleKind() != ast.MultiValue || r.Head.Key == nil || len(r.Head.Args) > 0 {
+			u.add(r.Location, "%s is a set: write %s contains … if …", name, name)
+		}
+	default:
+		u.add(r.Location, "%s has no place in an entry package: there are allow, deny, pend, oblige and advise; helpers go to the package lib", name)
+	}
+	if r.Else != nil {
+		u.add(r.Location, "else has no place in an entry package")
+	}
+}
+
+func (u *unit) checkAllow(r *ast.Rule) {
+	want := !r.Default
+	value, ok := ast.Boolean(false), false
+	if r.Head.Value != nil {
+		value, ok = r.Head.Value.Value.(ast.Boolean)
+	}
+	if r.Head.RuleKind() != ast.SingleValue || len(r.Head.Args) > 0 || len(r.Head.Ref()) != 1 || !ok || bool(value) != want {
+		u.add(r.Location, "allow is written default allow := false and allow if …, and is nothing but true or false")
+	}
+}
+
+// checkDefaults refuses an entry package without default allow := false, or with two.
+func (u *unit) checkDefaults() {
+	defaults, seen := map[string]int{}, map[string]*ast.Location{}
+	for _, p := range slices.Sorted(maps.Keys(u.modules)) {
+		m := u.modules[p]
+		pkg := m.Package.Path.String()
+		if u.entries[pkg] == "" {
+			continue
+		}
+		seen[pkg] = m.Package.Location
+		for _, r := range m.Rules {
+			if r.Default && r.Head.Ref().String() == "allow" {
+				defaults[pkg]++
+			}
+		}
+	}
+	for pkg, loc := range seen {
+		if defaults[pkg] != 1 {
+			u.add(loc, "package %s needs default allow := false exactly once", trimData(pkg))
+		}
+	}
+}
