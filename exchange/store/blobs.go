@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/liaison-exchange/liaison/exchange"
@@ -178,25 +177,24 @@ func (w *blobWriter) Close() error {
 }
 
 // Open implements exchange.Blobs. Only a regular file is a blob: no link is
-// followed.
+// followed, not even within the directory.
 func (d *Directory) Open(_ context.Context, name string) (exchange.Blob, error) {
 	_, path, err := blobPath(name)
 	if err != nil {
 		return nil, err
 	}
-	before, err := d.root.Lstat(path)
+	info, err := d.root.Lstat(path)
 	if err != nil {
 		return nil, fmt.Errorf("open blob: %w", err)
 	}
-	f, err := d.root.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open blob: %s is a %v", path, info.Mode().Type())
+	}
+	f, err := d.root.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open blob: %w", err)
 	}
-	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || !os.SameFile(before, info)) {
-		err = fmt.Errorf("%s is not a blob", path)
-	}
-	if err != nil {
+	if info, err = f.Stat(); err != nil { // a twin may have been renamed over it meanwhile
 		return nil, errors.Join(fmt.Errorf("open blob: %w", err), f.Close())
 	}
 	return &blob{f, info.Size()}, nil
