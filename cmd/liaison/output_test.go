@@ -79,8 +79,8 @@ func TestOutputFails(t *testing.T) {
 			if err := w.output().value(1, "1"); !errors.Is(err, errBroken) {
 				t.Errorf("value, json %v: error %v", json, err)
 			}
-			table := w.output().table("N")
-			table.row(1, "1")
+			table := w.output().table("N", "NAME") // one column would not wait for flush
+			table.row(1, "1", "one")
 			if err := table.flush(); !errors.Is(err, errBroken) {
 				t.Errorf("table, json %v, terminal %v: error %v", json, terminal, err)
 			}

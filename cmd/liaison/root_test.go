@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -76,8 +77,11 @@ func TestUsageErrors(t *testing.T) {
 }
 
 // TestNoArguments: without arguments the help is printed, and those of the
-// test binary are not read.
+// process are not read.
 func TestNoArguments(t *testing.T) {
+	args := os.Args
+	t.Cleanup(func() { os.Args = args })
+	os.Args = []string{"liaison", "no-such-command"}
 	w := newWorld()
 	if code := run(t.Context(), &w.environment, nil); code != exitDone || !strings.Contains(w.stdout.String(), "Exit codes:") {
 		t.Errorf("exit code %d, printed %q %q", code, w.stdout.String(), w.stderr.String())
