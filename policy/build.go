@@ -267,5 +267,3 @@ func (u *unit) compile(modules map[string]*ast.Module) *ast.Compiler {
 	u.checkConstants(c)
 	return c
 }
-
-

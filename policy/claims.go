@@ -97,8 +97,8 @@ func readClaims(v view) claims {
 
 // subjects are the aggregates over the groups of subjects.
 type subjects struct {
-	count                                                                      int
-	categories                                                                 []string
+	count                                                                       int
+	categories                                                                  []string
 	special, minors, under15, protected, accused, unexplained, contactOfContact bool
 }
 

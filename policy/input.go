@@ -9,13 +9,13 @@ import (
 
 // pack is the part of the input that all recipients of a package share, and what Go read of it.
 type pack struct {
-	set    *Set
-	r      *Request
-	today  string
-	claims claims
+	set     *Set
+	r       *Request
+	today   string
+	claims  claims
 	related []lookedUp
-	pairs  [][2]*ast.Term
-	json   []byte
+	pairs   [][2]*ast.Term
+	json    []byte
 }
 
 // newPack builds the shared part. An error means that the claims are not what the schema knows.
@@ -60,6 +60,11 @@ func (p *pack) derived(v view, nationalFields bool) *ast.Term {
 	sub := readSubjects(v)
 	keep, original := v.object("retention"), v.text("original_purpose")
 	erase := keep.text("erase_by")
+	retention := retentionState(keep.text("review_by"), erase, p.today)
+	days := daysBetween(p.today, erase)
+	if retention == "past" {
+		days = 0
+	}
 	return ast.ObjectTerm(
 		d.pair("accused", flag(sub.accused)),
 		d.pair("categories", enumList(d.member("categories").items, sub.categories)),
@@ -72,8 +77,8 @@ func (p *pack) derived(v view, nationalFields bool) *ast.Term {
 		d.pair("personal", flag(sub.count > 0)),
 		d.pair("protected", flag(sub.protected)),
 		d.pair("purpose_changed", flag(original != "none" && original != p.claims.purpose)),
-		d.pair("retention", enumTerm(d, "retention", retentionState(keep.text("review_by"), erase, p.today))),
-		d.pair("retention_days", number(daysBetween(p.today, erase))),
+		d.pair("retention", enumTerm(d, "retention", retention)),
+		d.pair("retention_days", number(days)),
 		d.pair("special", flag(sub.special)),
 		d.pair("subjects", number(sub.count)),
 		d.pair("third_country_origin", flag(v.flag("third_country_origin") || p.foreignOrigin())),

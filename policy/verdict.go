@@ -279,7 +279,9 @@ func inputOwner(input string) string {
 // Mask returns the decision as the reader may see it: a reason or an advice outside the reader's audience is left out
 // with its rule, and so is the input; verdict, pends and obligations never are. reader is an agency or a
 // jurisdiction; isSender says whether it is the package's sender, to whom alone AudienceSender is.
-func (s *Set) Mask(d Decision, reader string, isSender bool) Decision { return Mask(d, reader, isSender) }
+func (s *Set) Mask(d Decision, reader string, isSender bool) Decision {
+	return Mask(d, reader, isSender)
+}
 
 // Mask is Set.Mask: what may be seen stands in the decision itself.
 func Mask(d Decision, reader string, isSender bool) Decision {

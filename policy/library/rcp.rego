@@ -582,6 +582,7 @@ met contains "R38" if input.claimed.channel_justification in {"third_party_invol
 advise contains "channel_justification_advised" if {
 	input.sender.dir977_bound == true
 	input.recipient.dir977_bound == true
+	input.facts.channel_rule == false
 	input.claimed.channel_justification == "none"
 }
 

@@ -1,0 +1,74 @@
+package policy
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"testing"
+)
+
+// The goal is a ratio: one recipient at most one ES256 verification of the same run, each further one at most half.
+
+func BenchmarkES256Verify(b *testing.B) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	digest := sha256.Sum256([]byte("manifest"))
+	sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+			b.Fatal("does not verify")
+		}
+	}
+}
+
+func benchmarkDecide(b *testing.B, sender string, recipients []string, m meta) {
+	e := sampleEngine(b)
+	r := request(b, sender, recipients, m)
+	ctx := context.Background()
+	b.ReportAllocs()
+	for b.Loop() {
+		ds, err := e.Decide(ctx, r)
+		if err != nil || ds[0].Verdict != Delivered {
+			b.Fatal(err, ds)
+		}
+	}
+}
+
+func BenchmarkDecideOne(b *testing.B) {
+	benchmarkDecide(b, "ee/pbgb", []string{"lv/vp"}, eeLV())
+}
+
+func BenchmarkDecideTwo(b *testing.B) {
+	benchmarkDecide(b, "ee/pbgb", []string{"lv/vp", "ua/npu"}, with(eeLV(), meta{"transfer_basis": "led37_1a", "transfer_instrument": "ee-ua-police-2009"}))
+}
+
+func BenchmarkInput(b *testing.B) {
+	s, r := sampleSet(b), request(b, "ee/pbgb", []string{"lv/vp"}, eeLV())
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := s.newPack(&r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		o, err := p.own(r.Recipients[0])
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.fullInput(o)
+	}
+}
+
+func BenchmarkBuildSamples(b *testing.B) {
+	for b.Loop() {
+		if _, err := Build(Samples()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
