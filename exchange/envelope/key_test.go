@@ -162,8 +162,8 @@ func TestEdwardsPoints(t *testing.T) {
 	}
 }
 
-// TestSignatureUnderSmallOrderKey: why such keys are refused: one signature of
-// the identity verifies any message for half of all messages.
+// TestSignatureUnderSmallOrderKey: why such keys are refused: one signature
+// verifies any message.
 func TestSignatureUnderSmallOrderKey(t *testing.T) {
 	identity := make(ed25519.PublicKey, 32)
 	identity[0] = 1
