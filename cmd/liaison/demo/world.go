@@ -137,6 +137,9 @@ func (w *World) authority(jurisdiction string) (*certs.CA, error) {
 	}
 	w.cas[jurisdiction] = ca
 	w.anchors[jurisdiction+".pem"] = certs.EncodeChain(ca.Certificate())
+	if err := os.MkdirAll(w.path("ca", jurisdiction), 0o700); err != nil {
+		return nil, err
+	}
 	return ca, ca.Save(w.path("ca", jurisdiction))
 }
 
