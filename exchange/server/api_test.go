@@ -1,0 +1,260 @@
+package server_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/server"
+)
+
+// unreachable are statuses that no request brings about while all parts work,
+// or only in a test of its own kind.
+var unreachable = []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 && !partial() {
+		code = covered()
+	}
+	os.Exit(code)
+}
+
+// partial reports whether only some tests were asked for.
+func partial() bool {
+	for _, arg := range os.Args {
+		name, value, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if (name == "test.run" || name == "test.fuzz" || name == "test.list" || name == "test.skip") && value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// covered fails the run if the document has what no test has seen.
+func covered() int {
+	unseen, err := exchangetest.Coverage(unreachable...)
+	if err != nil || len(unseen) > 0 {
+		fmt.Printf("documented, and seen by no test: %v\n%s\n", err, strings.Join(unseen, "\n"))
+		return 1
+	}
+	return 0
+}
+
+// The whole life of a package, by hand.
+func TestLife(t *testing.T) {
+	w := newWire(t)
+	ee, lv := w.as("ee/pbgb", "unit"), w.plain("lv/vp", "unit")
+	sealed := w.seal(demo.EEtoLV, 1000)
+	first := ee.post(sealed).want(t, http.StatusCreated)
+	if first.proto != "HTTP/2.0" || first.header.Get("Location") != api.PackagePath(sealed.JTI, "") {
+		t.Errorf("%s, Location %q", first.proto, first.header.Get("Location"))
+	}
+	var sent, again api.Accepted
+	first.decode(t, &sent)
+	ee.post(sealed).want(t, http.StatusOK).decode(t, &again)
+	if sent.ID != sealed.JTI || again.Receipt != sent.Receipt || sent.Outcomes[0].Outcome != "delivered" {
+		t.Errorf("first %+v, then %+v", sent, again)
+	}
+	if sent.Outcomes[0].Note == "" {
+		t.Error("an outcome of sample policies does not say so")
+	}
+
+	var inbox api.Page
+	r := lv.get(api.RoutePackages+"?box=inbox&state=delivered&limit=10").want(t, http.StatusOK)
+	if r.decode(t, &inbox); r.proto != "HTTP/1.1" || len(inbox.Items) != 1 || inbox.Items[0].ID != sealed.JTI {
+		t.Errorf("%s: %+v", r.proto, inbox)
+	}
+	if got := lv.get(api.PackagePath(sealed.JTI, "manifest")).want(t, http.StatusOK); !bytes.Equal(got.body, sealed.Manifest) {
+		t.Error("another manifest")
+	}
+	consultation := lv.consult(sealed.JTI)
+	lv.get(api.PackagePath(sealed.JTI, "content"), api.HeaderConsultation, consultation).want(t, http.StatusConflict)
+	lv.get(api.AttachmentPath(sealed.JTI, 0), api.HeaderConsultation, consultation).want(t, http.StatusConflict)
+
+	ack := lv.acknowledgement("lv/vp", sealed.JTI)
+	path := api.PackagePath(sealed.JTI, "acknowledgement")
+	var done, repeated api.Acknowledged
+	lv.do(http.MethodPost, path, ack, "Content-Type", api.MediaJOSE).want(t, http.StatusCreated).decode(t, &done)
+	lv.do(http.MethodPost, path, ack, "Content-Type", api.MediaJOSE).want(t, http.StatusOK).decode(t, &repeated)
+	if done.Receipt == "" || done != repeated {
+		t.Errorf("first %+v, then %+v", done, repeated)
+	}
+	content := lv.get(api.PackagePath(sealed.JTI, "content"), api.HeaderConsultation, consultation).want(t, http.StatusOK)
+	if !bytes.Equal(content.body, sealed.Content) || content.header.Get("Content-Length") != fmt.Sprint(len(sealed.Content)) {
+		t.Errorf("another content, Content-Length %s", content.header.Get("Content-Length"))
+	}
+	if bytes.Contains(content.body, []byte(theText)) {
+		t.Error("the content is readable")
+	}
+}
+
+func TestRanges(t *testing.T) {
+	w := newWire(t)
+	ee := w.as("ee/pbgb", "unit")
+	sealed := w.seal(demo.EEtoLV, 100_000)
+	ee.post(sealed).want(t, http.StatusCreated)
+	path, consultation := api.AttachmentPath(sealed.JTI, 0), ee.consult(sealed.JTI)
+	whole := ee.get(path, api.HeaderConsultation, consultation).want(t, http.StatusOK).body
+	size := len(whole)
+	for asked, want := range map[string][2]int{
+		"bytes=0-0": {0, 1}, "bytes=100-199": {100, 200}, "bytes=70000-": {70000, size}, "bytes=-10": {size - 10, size}, "bytes=5-99999999": {5, size},
+	} {
+		got := ee.get(path, api.HeaderConsultation, consultation, "Range", asked).want(t, http.StatusPartialContent)
+		if !bytes.Equal(got.body, whole[want[0]:want[1]]) {
+			t.Errorf("%s: %d other bytes", asked, len(got.body))
+		}
+		if r := got.header.Get("Content-Range"); r != fmt.Sprintf("bytes %d-%d/%d", want[0], want[1]-1, size) {
+			t.Errorf("%s: Content-Range %s", asked, r)
+		}
+	}
+	for _, asked := range []string{fmt.Sprintf("bytes=%d-", size), "bytes=-0"} {
+		got := ee.get(path, api.HeaderConsultation, consultation, "Range", asked).want(t, http.StatusRequestedRangeNotSatisfiable)
+		if r := got.header.Get("Content-Range"); r != fmt.Sprintf("bytes */%d", size) {
+			t.Errorf("%s: Content-Range %s", asked, r)
+		}
+	}
+	ee.get(path, api.HeaderConsultation, consultation, "Range", "bytes=0-1,5-6").want(t, http.StatusBadRequest)
+}
+
+func TestDecisionsAndDenials(t *testing.T) {
+	w := newWire(t)
+	it := w.as("it/dcpc", "unit")
+	denied := it.post(w.seal(demo.ITtoBY)).want(t, http.StatusForbidden)
+	var p api.Problem
+	denied.decode(t, &p)
+	if denied.problem() != "policy-denied" || len(p.Outcomes) != 1 || p.Outcomes[0].Recipient != "by/mia" || p.Receipt == "" {
+		t.Errorf("%s", denied.body)
+	}
+	sample, _ := demo.Find(demo.ITtoBY, w.Clock.Now())
+	id := uuid.Must(uuid.NewV7()).String()
+	dry := map[string]any{
+		"manifest": map[string]any{"exchange": demo.Origin, "iss": "it/dcpc", "aud": sample.To, "jti": id,
+			"iat": w.Clock.Now().Unix(), "exp": w.Clock.Now().Unix() + 86400, "meta": sample.Meta},
+		"statement": map[string]any{"iss": "it/dcpc", "jti": id, "officer": "o.fficer", "justification": theReason,
+			"approvals": []any{}, "subject_refs": []any{}, "texts": map[string]any{}},
+	}
+	var decided api.Decided
+	it.postJSON(api.RouteDecisions, dry).want(t, http.StatusOK).decode(t, &decided)
+	if len(decided.Outcomes) != 1 || decided.Outcomes[0].Outcome != "denied" || len(decided.Outcomes[0].Reasons) == 0 {
+		t.Errorf("%+v", decided.Outcomes)
+	}
+	dry["manifest"].(map[string]any)["iss"] = "lv/vp"
+	it.postJSON(api.RouteDecisions, dry).want(t, http.StatusUnprocessableEntity)
+}
+
+func TestDirectory(t *testing.T) {
+	w := newWire(t)
+	dpo := w.as("ee/pbgb", "dpo") // every role reads it
+	var all api.Agencies
+	dpo.get(api.RouteAgencies).want(t, http.StatusOK).decode(t, &all)
+	var one api.Agency
+	dpo.get(api.AgencyPath("lv/vp")).want(t, http.StatusOK).decode(t, &one)
+	if len(all.Items) < 5 || one.ID != "lv/vp" || one.Status != "active" {
+		t.Errorf("%+v, %+v", all, one)
+	}
+	var set struct {
+		Keys []map[string]any `json:"keys"`
+	}
+	dpo.get(api.KeysPath("lv/vp")).want(t, http.StatusOK).decode(t, &set)
+	uses := map[any]bool{}
+	for _, k := range set.Keys {
+		uses[k["use"]] = true
+		if _, ok := k["key_ops"]; ok || k["d"] != nil || len(k["x5c"].([]any)) == 0 {
+			t.Errorf("%v", k)
+		}
+		var key api.Key
+		dpo.get(api.KeyPath("lv/vp", k["kid"].(string))).want(t, http.StatusOK).decode(t, &key)
+		if key.From == "" || key.Until != "" || key.Compromised != "" {
+			t.Errorf("%+v", key)
+		}
+		// A key of another agency is not to be found under this one.
+		dpo.get(api.KeyPath("ee/pbgb", k["kid"].(string))).want(t, http.StatusNotFound)
+	}
+	if !uses["sig"] || !uses["enc"] {
+		t.Errorf("uses %v", uses)
+	}
+	dpo.get(api.AgencyPath("xx/none")).want(t, http.StatusNotFound)
+	dpo.get(api.KeysPath("xx/none")).want(t, http.StatusNotFound)
+}
+
+func TestLog(t *testing.T) {
+	w := newWire(t)
+	ee, dpo := w.as("ee/pbgb", "unit"), w.as("ee/pbgb", "dpo")
+	for range 2 {
+		ee.post(w.seal(demo.EEtoLV)).want(t, http.StatusCreated)
+	}
+	consultation := dpo.consult("")
+	var page, next api.AuditPage
+	dpo.get(api.RouteAuditEntries+"?limit=1", api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &page)
+	dpo.get(api.RouteAuditEntries+"?after="+page.Next, api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &next)
+	if len(page.Items) != 1 || page.Next != "1" || len(next.Items) == 0 || next.Items[0].Seq != 2 {
+		t.Fatalf("%+v, then %+v", page, next)
+	}
+	var item api.AuditItem
+	dpo.get(api.AuditEntryPath("ee/pbgb", 2), api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &item)
+	if item != next.Items[0] {
+		t.Errorf("%+v is not %+v", item, next.Items[0])
+	}
+	for _, path := range []string{api.AuditEntryPath("lv/vp", 1), api.AuditEntryPath("ee/pbgb", 1<<40), api.RouteAuditEntries + "/ee/pbgb/0", api.RouteAuditEntries + "/ee/pbgb/02"} {
+		dpo.get(path, api.HeaderConsultation, consultation).want(t, http.StatusNotFound)
+	}
+	dpo.get(api.RouteAuditEntries).want(t, http.StatusForbidden)
+	dpo.get(api.AuditEntryPath("ee/pbgb", 1)).want(t, http.StatusForbidden)
+
+	checkpoint := ee.get(api.RouteCheckpoint).want(t, http.StatusOK)
+	if !strings.HasPrefix(string(checkpoint.body), demo.Origin+"\n") {
+		t.Errorf("%s", checkpoint.body)
+	}
+	tile := ee.get("/log/"+audit.TilePath{Level: 0, Index: 0, Width: 2}.String()).want(t, http.StatusOK)
+	if len(tile.body) != 2*32 || tile.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d bytes, Cache-Control %s", len(tile.body), tile.header.Get("Cache-Control"))
+	}
+	bundle := ee.get("/log/"+audit.TilePath{Level: audit.EntriesLevel, Index: 0, Width: 2}.String()).want(t, http.StatusOK)
+	if cs, err := audit.ParseBundle(bundle.body); err != nil || len(cs) != 2 {
+		t.Errorf("%d commitments, %v", len(cs), err)
+	}
+	for _, path := range []string{"/log/tile/0/001", "/log/tile/8/0/000", "/log/tile/0/0", "/log/tile/00/000", "/log/tile/0/000.p/256", "/log/tile/63/x999/x999/999"} {
+		ee.get(path).want(t, http.StatusNotFound)
+	}
+}
+
+func TestFullTilesMayBeKept(t *testing.T) {
+	w := newWire(t)
+	ee := w.as("ee/pbgb", "unit")
+	for range audit.TileWidth {
+		ee.get(api.RoutePackages+"/none").want(t, http.StatusNotFound) // each with its entry
+	}
+	for _, level := range []int{0, audit.EntriesLevel} {
+		tile := ee.get("/log/"+audit.TilePath{Level: level, Index: 0, Width: audit.TileWidth}.String()).want(t, http.StatusOK)
+		if c := tile.header.Get("Cache-Control"); c != "max-age=31536000, immutable" {
+			t.Errorf("Cache-Control %s", c)
+		}
+	}
+}
+
+func TestDocuments(t *testing.T) {
+	w := newWire(t)
+	ee := w.as("ee/pbgb", "unit")
+	if got := ee.get(api.RouteOpenAPI).want(t, http.StatusOK); !bytes.Equal(got.body, server.OpenAPI()) {
+		t.Error("another document")
+	}
+	if got := ee.get(api.RouteMetaSchema).want(t, http.StatusOK); !bytes.Contains(got.body, []byte("2020-12")) {
+		t.Errorf("%.80s", got.body)
+	}
+	for _, p := range api.ProblemTypes() {
+		if got := ee.get(p.URI()).want(t, http.StatusOK); !bytes.Contains(got.body, []byte(p.Help)) {
+			t.Errorf("%s: %s", p.Slug, got.body)
+		}
+	}
+	ee.get("/problems/none").want(t, http.StatusNotFound)
+}
