@@ -78,6 +78,7 @@ func open(dir string) (*World, error) {
 	return Build(Config{Dir: dir})
 }
 
+// removeStale removes a ReadyFile whose exchange runs no longer.
 func removeStale(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -137,7 +138,7 @@ func (w *World) run(ctx context.Context, n *node.Node, o Options) error {
 	}
 	select {
 	case <-ctx.Done():
-		return nil
+		return removeStale(w.path(ReadyFile))
 	case <-n.Done():
 		return n.Err()
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/liaison-exchange/liaison/audit"
@@ -154,7 +156,7 @@ func (s *story) send(ctx context.Context, step *Step) error {
 func (step *Step) sayOutcome(o api.Outcome) {
 	step.say("%s: %s", o.Recipient, o.Outcome)
 	for _, b := range o.Obligations {
-		step.say("  obligation %s: %s%s", b.Code, b.Text, source(b.Source))
+		step.say("  obligation %s%s: %s%s", b.Code, params(b.Params), b.Text, source(b.Source))
 	}
 	for _, r := range o.Reasons {
 		step.say("  rule %s: %s%s", r.Rule, r.Text, source(r.Source))
@@ -165,6 +167,19 @@ func (step *Step) sayOutcome(o api.Outcome) {
 	if o.Note != "" {
 		step.say("  (%s)", o.Note)
 	}
+}
+
+// params are the parameters of an obligation, for a person to read.
+func params(raw json.RawMessage) string {
+	var p map[string]any
+	if json.Unmarshal(raw, &p) != nil || len(p) == 0 {
+		return ""
+	}
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		words = append(words, fmt.Sprintf("%s %v", name, p[name]))
+	}
+	return " (" + strings.Join(words, ", ") + ")"
 }
 
 func source(s string) string {

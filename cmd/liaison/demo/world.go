@@ -208,7 +208,9 @@ func (w *World) writePair(dir, name string, key crypto.Signer, chain ...*x509.Ce
 func (w *World) writeConfig(listen string) error {
 	return node.WriteConfig(w.path(ConfigFile), node.Config{Listen: listen, Admin: "127.0.0.1:0", State: "state",
 		LedgerKey: "ledger/ledger.key", Certificate: "server.crt", Key: "server.key", Anchors: "anchors",
-		Operator: Operator, Registry: "registry", AllowSamplePolicies: true})
+		Operator: Operator, Registry: "registry", AllowSamplePolicies: true,
+		// A laptop that does something else at the same time is no reason to refuse.
+		PolicyTimeout: node.Duration(2 * time.Second)})
 }
 
 // admitAgencies makes each agency's keys and the profiles of its unit and
