@@ -19,10 +19,10 @@ type group struct {
 // file of its own. Groups without commands are not shown.
 func groups(env *environment) []group {
 	return []group{
-		{"exchange", "Send and receive:", nil},
-		{"proof", "Prove and review:", nil},
+		{"exchange", "Send and receive:", []*cobra.Command{newSend(env), newInbox(env), newShow(env), newOpen(env)}},
+		{"proof", "Prove and review:", []*cobra.Command{newReceipt(env), newAudit(env)}},
 		{"policy", "Write policy:", nil},
-		{"identity", "Keys and certificates:", nil},
+		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newKeys(env)}},
 		{"operate", "Run an exchange:", []*cobra.Command{
 			newDemo(env), newServe(env), newLoadtest(env), newVersion(env),
 		}},

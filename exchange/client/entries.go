@@ -18,18 +18,8 @@ import (
 // Entries reads the own agency's audit log in the order of seq, from the one after `after`, under a consultation for the log.
 // It ends at the first error, which it yields. What it yields is not verified: give it to audit.VerifyOwner.
 func (c *Client) Entries(ctx context.Context, consultation string, after uint64) iter.Seq2[audit.Item, error] {
-	cursor := ""
-	if after > 0 {
-		cursor = strconv.FormatUint(after, 10)
-	}
-	raw := pages(cursor, func(after string) ([]api.AuditItem, string, error) {
-		k := get(api.RouteAuditEntries, url.Values{})
-		if after != "" {
-			k.query.Set("after", after)
-		}
-		k.header = http.Header{api.HeaderConsultation: {consultation}}
-		var page api.AuditPage
-		_, err := c.fetchJSON(ctx, k, &page)
+	raw := pages(cursor(after), func(after string) ([]api.AuditItem, string, error) {
+		page, err := c.entries(ctx, consultation, after, 0)
 		return page.Items, page.Next, err
 	})
 	return func(yield func(audit.Item, error) bool) {
@@ -44,6 +34,43 @@ func (c *Client) Entries(ctx context.Context, consultation string, after uint64)
 			}
 		}
 	}
+}
+
+// EntriesPage reads at most limit entries of the own agency's audit log, from the one after `after`: no more is shown, and
+// recorded as shown, than is asked for. It reports whether there are more. They are not verified.
+func (c *Client) EntriesPage(ctx context.Context, consultation string, after uint64, limit int) (items []audit.Item, more bool, err error) {
+	page, err := c.entries(ctx, consultation, cursor(after), limit)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, wire := range page.Items {
+		item, err := Item(wire)
+		if err != nil {
+			return nil, false, err
+		}
+		items = append(items, item)
+	}
+	return items, page.Next != "", nil
+}
+
+func cursor(after uint64) string {
+	if after == 0 {
+		return ""
+	}
+	return strconv.FormatUint(after, 10)
+}
+
+func (c *Client) entries(ctx context.Context, consultation, after string, limit int) (page api.AuditPage, err error) {
+	k := get(api.RouteAuditEntries, url.Values{})
+	if after != "" {
+		k.query.Set("after", after)
+	}
+	if limit > 0 {
+		k.query.Set("limit", strconv.Itoa(limit))
+	}
+	k.header = http.Header{api.HeaderConsultation: {consultation}}
+	_, err = c.fetchJSON(ctx, k, &page)
+	return page, err
 }
 
 // Entry reads one entry of an owner's log, under a consultation for the log. It is not verified.

@@ -108,6 +108,15 @@ func (c *Client) Manifest(ctx context.Context, id string) (*envelope.SignedManif
 	return m, err
 }
 
+// ManifestOf is Manifest for a package whose descriptor is at hand, which is held against it.
+func (c *Client) ManifestOf(ctx context.Context, d *api.Descriptor) (*envelope.SignedManifest, error) {
+	m, err := c.Manifest(ctx, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	return m, matches(d, m)
+}
+
 func (c *Client) signedManifest(ctx context.Context, id string) (*envelope.SignedManifest, Key, error) {
 	if err := checkID(id); err != nil {
 		return nil, Key{}, err
@@ -145,11 +154,8 @@ func matches(d *api.Descriptor, m *envelope.SignedManifest) error {
 // profile's key. Read them first: Package returns them. The manifest is verified before. A conflict whose problem has a new
 // descriptor means that the obligations changed: read again.
 func (c *Client) Acknowledge(ctx context.Context, d *api.Descriptor) (*Receipt, error) {
-	m, err := c.Manifest(ctx, d.ID)
+	m, err := c.ManifestOf(ctx, d)
 	if err != nil {
-		return nil, err
-	}
-	if err := matches(d, m); err != nil {
 		return nil, err
 	}
 	return c.acknowledge(ctx, d, m)
