@@ -50,9 +50,23 @@ func covered() int {
 	return 0
 }
 
-// The whole life of a package, by hand.
-func TestLife(t *testing.T) {
+// One exchange for the tests that leave it as usable as they found it.
+func TestWire(t *testing.T) {
 	w := newWire(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *wire)
+	}{
+		{"life", testLife}, {"ranges", testRanges}, {"decisions", testDecisionsAndDenials}, {"directory", testDirectory}, {"log", testLog},
+		{"documents", testDocuments}, {"every operation refuses", testEveryOperationRefuses}, {"refusals", testRefusals},
+		{"not found", testNotFoundIsOneAnswer}, {"rejected", testRejectedIsOneAnswer}, {"full tiles", testFullTilesMayBeKept}, {"log is silent", testLogIsSilent},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
+	}
+}
+
+// The whole life of a package, by hand.
+func testLife(t *testing.T, w *wire) {
 	ee, lv := w.as("ee/pbgb", "unit"), w.plain("lv/vp", "unit")
 	sealed := w.seal(demo.EEtoLV, 1000)
 	first := ee.post(sealed).want(t, http.StatusCreated)
@@ -89,6 +103,7 @@ func TestLife(t *testing.T) {
 	if done.Receipt == "" || done != repeated {
 		t.Errorf("first %+v, then %+v", done, repeated)
 	}
+	testOtherAcknowledgements(t, lv, sealed.JTI)
 	content := lv.get(api.PackagePath(sealed.JTI, "content"), api.HeaderConsultation, consultation).want(t, http.StatusOK)
 	if !bytes.Equal(content.body, sealed.Content) || content.header.Get("Content-Length") != fmt.Sprint(len(sealed.Content)) {
 		t.Errorf("another content, Content-Length %s", content.header.Get("Content-Length"))
@@ -98,8 +113,21 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func TestRanges(t *testing.T) {
-	w := newWire(t)
+// testOtherAcknowledgements acknowledges a package again with other words,
+// and one that does not exist.
+func testOtherAcknowledgements(t *testing.T, lv *caller, id string) {
+	var d api.Descriptor
+	lv.get(api.PackagePath(id, "")).want(t, http.StatusOK).decode(t, &d)
+	d.Outcomes[0].Decision = nobody
+	jose := []string{"Content-Type", api.MediaJOSE}
+	other := lv.do(http.MethodPost, api.PackagePath(id, "acknowledgement"), lv.accepting("lv/vp", d, id), jose...).want(t, http.StatusConflict)
+	if other.problem() != "conflict" {
+		t.Errorf("%s", other.body)
+	}
+	lv.do(http.MethodPost, api.PackagePath(nobody, "acknowledgement"), lv.accepting("lv/vp", d, nobody), jose...).want(t, http.StatusNotFound)
+}
+
+func testRanges(t *testing.T, w *wire) {
 	ee := w.as("ee/pbgb", "unit")
 	sealed := w.seal(demo.EEtoLV, 100_000)
 	ee.post(sealed).want(t, http.StatusCreated)
@@ -126,8 +154,7 @@ func TestRanges(t *testing.T) {
 	ee.get(path, api.HeaderConsultation, consultation, "Range", "bytes=0-1,5-6").want(t, http.StatusBadRequest)
 }
 
-func TestDecisionsAndDenials(t *testing.T) {
-	w := newWire(t)
+func testDecisionsAndDenials(t *testing.T, w *wire) {
 	it := w.as("it/dcpc", "unit")
 	denied := it.post(w.seal(demo.ITtoBY)).want(t, http.StatusForbidden)
 	var p api.Problem
@@ -152,8 +179,7 @@ func TestDecisionsAndDenials(t *testing.T) {
 	it.postJSON(api.RouteDecisions, dry).want(t, http.StatusUnprocessableEntity)
 }
 
-func TestDirectory(t *testing.T) {
-	w := newWire(t)
+func testDirectory(t *testing.T, w *wire) {
 	dpo := w.as("ee/pbgb", "dpo") // every role reads it
 	var all api.Agencies
 	dpo.get(api.RouteAgencies).want(t, http.StatusOK).decode(t, &all)
@@ -187,8 +213,7 @@ func TestDirectory(t *testing.T) {
 	dpo.get(api.KeysPath("xx/none")).want(t, http.StatusNotFound)
 }
 
-func TestLog(t *testing.T) {
-	w := newWire(t)
+func testLog(t *testing.T, w *wire) {
 	ee, dpo := w.as("ee/pbgb", "unit"), w.as("ee/pbgb", "dpo")
 	for range 2 {
 		ee.post(w.seal(demo.EEtoLV)).want(t, http.StatusCreated)
@@ -228,8 +253,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-func TestFullTilesMayBeKept(t *testing.T) {
-	w := newWire(t)
+func testFullTilesMayBeKept(t *testing.T, w *wire) {
 	ee := w.as("ee/pbgb", "unit")
 	for range audit.TileWidth {
 		ee.get(api.RoutePackages+"/none").want(t, http.StatusNotFound) // each with its entry
@@ -242,8 +266,7 @@ func TestFullTilesMayBeKept(t *testing.T) {
 	}
 }
 
-func TestDocuments(t *testing.T) {
-	w := newWire(t)
+func testDocuments(t *testing.T, w *wire) {
 	ee := w.as("ee/pbgb", "unit")
 	if got := ee.get(api.RouteOpenAPI).want(t, http.StatusOK); !bytes.Equal(got.body, server.OpenAPI()) {
 		t.Error("another document")

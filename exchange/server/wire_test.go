@@ -3,17 +3,26 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/asn1"
+	"encoding/base64"
 	"encoding/json"
 	"io"
+	"math/big"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
@@ -31,6 +40,13 @@ type wire struct {
 func newWire(t testing.TB) *wire {
 	x := exchangetest.New(t)
 	return &wire{Exchange: x, t: t, address: x.Node.Addr()}
+}
+
+// in is the same exchange in another test.
+func (w *wire) in(t testing.TB) *wire {
+	inside := *w
+	inside.t = t
+	return &inside
 }
 
 // tlsOf is the TLS configuration of an identity's profile.
@@ -61,7 +77,37 @@ func (w *wire) plain(agency, role string) *caller { return w.speaking(agency, ro
 
 func (w *wire) speaking(agency, role string, h2 bool) *caller {
 	w.t.Helper()
-	transport := &http.Transport{TLSClientConfig: w.tlsOf(agency, role), ForceAttemptHTTP2: h2, DisableCompression: true}
+	return w.calling(w.tlsOf(agency, role), h2)
+}
+
+// stranger is an identity of the agency that the registry does not let in:
+// its certificate is good, its role is none of the agency's.
+func (w *wire) stranger(agency string) *caller {
+	w.t.Helper()
+	j, name, err := certs.ParseAgencyID(agency)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ca, err := certs.LoadCA(filepath.Join(w.World.Dir, "ca", j), w.Clock.Now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	key, err := certs.GenerateKey()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cert, err := ca.IssueClient(certs.Identity{Jurisdiction: j, Agency: name, Role: certs.RoleSupervisor, Name: "stranger"}, key.Public(), time.Hour)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cfg := w.tlsOf(agency, "unit").Clone()
+	pair := tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return w.calling(cfg, true)
+}
+
+func (w *wire) calling(cfg *tls.Config, h2 bool) *caller {
+	transport := &http.Transport{TLSClientConfig: cfg, ForceAttemptHTTP2: h2, DisableCompression: true}
 	w.t.Cleanup(transport.CloseIdleConnections)
 	return &caller{wire: w, http: http.Client{
 		Transport:     exchangetest.Watch(w.t, transport),
@@ -213,19 +259,25 @@ func (c *caller) post(s *envelope.Sealed) reply {
 	return c.do(http.MethodPost, api.RoutePackages, body, "Content-Type", contentType)
 }
 
-// acknowledge signs and posts the acknowledgement of a package.
+// acknowledgement signs the acceptance of a package by its only recipient.
 func (c *caller) acknowledgement(agency, id string) []byte {
 	c.t.Helper()
 	var d api.Descriptor
 	c.get(api.PackagePath(id, "")).want(c.t, http.StatusOK).decode(c.t, &d)
-	a := envelope.Acknowledgement{Exchange: demo.Origin, Iss: agency, Sub: id, IAT: c.Clock.Now().Unix(),
+	return c.accepting(agency, d, id)
+}
+
+// accepting signs the acceptance of what a descriptor says, of any id.
+func (w *wire) accepting(agency string, d api.Descriptor, id string) []byte {
+	w.t.Helper()
+	a := envelope.Acknowledgement{Exchange: demo.Origin, Iss: agency, Sub: id, IAT: w.Clock.Now().Unix(),
 		ManifestSHA256: d.ManifestSHA256, Decision: d.Outcomes[0].Decision}
 	for _, o := range d.Outcomes[0].Obligations {
 		a.Obligations = append(a.Obligations, envelope.Obligation{Code: o.Code, Params: o.Params})
 	}
-	jws, err := envelope.SignAcknowledgement(a, c.signKey(agency))
+	jws, err := envelope.SignAcknowledgement(a, w.signKey(agency))
 	if err != nil {
-		c.t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	return jws
 }
@@ -272,5 +324,47 @@ func (w *wire) entries(agency string) map[string]audit.Entry {
 		}
 		out[e.Request] = e
 	}
+	return out
+}
+
+// resigned is the manifest of a sealed package with another payload under the
+// same id, signed by its sender.
+func (w *wire) resigned(s *envelope.Sealed) string {
+	w.t.Helper()
+	parts := strings.Split(string(s.Manifest), ".")
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var claims map[string]any
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.UseNumber()
+	if err := d.Decode(&claims); err != nil {
+		w.t.Fatal(err)
+	}
+	claims["exp"] = w.Clock.Now().Add(24 * time.Hour).Unix()
+	if payload, err = json.Marshal(claims); err != nil {
+		w.t.Fatal(err)
+	}
+	input := parts[0] + "." + base64.RawURLEncoding.EncodeToString(payload)
+	key := w.signKey(claims["iss"].(string)).Signer()
+	return input + "." + base64.RawURLEncoding.EncodeToString(signES256(w.t, key, input))
+}
+
+// signES256 signs as RFC 7518 §3.4 does: r and s, 32 bytes each.
+func signES256(t testing.TB, key crypto.Signer, input string) []byte {
+	t.Helper()
+	digest := sha256.Sum256([]byte(input))
+	der, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		t.Fatal(err)
+	}
+	out := make([]byte, 64)
+	rs.R.FillBytes(out[:32])
+	rs.S.FillBytes(out[32:])
 	return out
 }
