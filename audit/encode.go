@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"unicode/utf8"
 )
 
 // limits is how much of an entry is kept: the greatest number of items of each list, and of bytes, as encoded, of each text.
@@ -127,7 +126,7 @@ func (c *cutter) result() map[string]int {
 	return c.left
 }
 
-// fit cuts a text to at most limit bytes as encoded, and says how many characters that takes away.
+// fit cuts a text to at most limit bytes as encoded, and says how many bytes that takes away.
 func fit(s string, limit int) (kept string, left int) {
 	if len(s)*maxGrowth <= limit {
 		return s, 0
@@ -135,7 +134,7 @@ func fit(s string, limit int) (kept string, left int) {
 	n := 0
 	for i, r := range s {
 		if n += encodedRune(r); n > limit {
-			return s[:i], utf8.RuneCountInString(s[i:])
+			return s[:i], len(s) - i
 		}
 	}
 	return s, 0

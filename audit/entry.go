@@ -95,8 +95,8 @@ type Entry struct {
 	Details map[string]string `json:"details,omitempty"` // what an action adds: values before and after, search terms
 	Count   uint64            `json:"count,omitempty"`   // how many events this entry stands for, or how many rows were shown
 
-	// Truncated maps the name of a member to how much of it Encode left out: items of a list, characters of a text,
-	// bytes of the statement.
+	// Truncated maps the name of a member to how much of it Encode left out: items of a list, bytes of a text or of the statement;
+	// with "[]" behind the name, bytes of its items.
 	Truncated map[string]int `json:"truncated,omitempty"`
 }
 
