@@ -177,6 +177,25 @@ func TestOpenChecksEverythingAgain(t *testing.T) {
 	}
 }
 
+// TestOpenWithoutDirectory: a recipient that asks nobody still counts.
+func TestOpenWithoutDirectory(t *testing.T) {
+	keys := newForgeKeys(t)
+	for n, ok := range map[int]bool{0: true, 1: true, 2: false} {
+		f := newForge(t, keys, append([]string{"lv/vp"}, manyAgencies(n)...)...)
+		to := f.encryptionKeys()
+		f.aud = []string{"lv/vp"}
+		f.content = string(must2(encrypt([]byte(f.message), to, "ee/pbgb", f.aud, forgeJTI)))
+		manifest, _, content := f.build()
+		_, _, err := Open(OpenInput{
+			Exchange: testExchange, Self: "lv/vp", Manifest: []byte(manifest), Content: []byte(content),
+			SenderKey: keyOf(keys.es256), Decrypt: []PrivateKey{keys.enc["lv/vp"]},
+		})
+		if (err == nil) != ok || !ok && Reason(err) != ReasonCount {
+			t.Errorf("%d recipients beside the one in aud: %v", n, err)
+		}
+	}
+}
+
 func keyOf(k PrivateKey) func(string, string) (PublicKey, error) {
 	return func(string, string) (PublicKey, error) { return k.Public(), nil }
 }

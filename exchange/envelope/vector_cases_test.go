@@ -143,7 +143,7 @@ func (b *table) acceptedPackages() {
 		f.message = `{"salt":"` + forgeSalt + `","text":"a\r\n\tb שלום Жук 🚔","structured":{"format":"umf:2.0","body":{"lat":59.437,"n":-1.5e3,"x":[null,true]}},"counts":{"suspects":2}}`
 	})
 	b.accept("salt-only", "the least message", func(f *forge) { f.message = `{"salt":"` + forgeSalt + `"}` })
-	b.accept("malleated", "ES256 with n-s for s: accepted, since a repeat is judged by iss, jti and payload", func(f *forge) { f.rawManifest = malleate })
+	b.accept("malleated", "J16: ES256 with n-s for s: accepted, since a repeat is judged by iss, jti and payload", func(f *forge) { f.rawManifest = malleate })
 }
 
 func (b *table) acceptedContents() {
