@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -44,19 +45,11 @@ func (f *findings) err() error {
 	if len(f.list) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(f.list, func(a, b Finding) int {
-		return cmpOr(strings.Compare(a.Input, b.Input), strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Message, b.Message))
+	list := slices.Clone(f.list)
+	slices.SortStableFunc(list, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.Input, b.Input), strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Message, b.Message))
 	})
-	return &BuildError{Findings: slices.Compact(f.list)}
-}
-
-func cmpOr(values ...int) int {
-	for _, v := range values {
-		if v != 0 {
-			return v
-		}
-	}
-	return 0
+	return &BuildError{Findings: slices.Compact(list)}
 }
 
 func commonUnit(f *findings) *unit {
@@ -262,18 +255,19 @@ func (u *unit) checkTerm(t *ast.Term, scope map[ast.Var]ast.Ref, test bool) {
 		}
 		if !u.within(full, test) {
 			u.add(t.Location, "%s: only %s may be named", v, u.rootNames())
-		} else if !full.IsGround() {
+		} else if !constantRef(full) {
 			u.add(t.Location, "%s: a reference under data must be ground; give the document a name first", v)
-		}
-	case ast.Var:
-		if v.Equal(ast.DefaultRootDocument.Value) {
-			u.add(t.Location, "data as a whole cannot be named")
 		}
 	case ast.Number:
 		if n, ok := v.Int64(); !ok || n > unbounded || n < -unbounded {
 			u.add(t.Location, "%s is not an integer up to 2^53", v)
 		}
 	}
+}
+
+// constantRef reports whether every element behind the head is written out: neither a name nor another reference.
+func constantRef(ref ast.Ref) bool {
+	return !slices.ContainsFunc(ref[1:], func(t *ast.Term) bool { return !ast.IsConstant(t.Value) })
 }
 
 // expand replaces an imported name at the head of a reference by what it stands for.

@@ -145,6 +145,9 @@ func (c *shapeCompiler) object(n *schemaNode) (*shape, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		if prop.Default != nil {
+			if f.required {
+				return nil, fmt.Errorf("%s is required and has a default", name)
+			}
 			if f.def, _, err = f.shape.parse(prop.Default); err != nil {
 				return nil, fmt.Errorf("%s: default: %w", name, err)
 			}
