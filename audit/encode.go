@@ -199,7 +199,9 @@ func (c *cutter) decisions(e *Entry, l limits) {
 func (c *cutter) table(name string, m map[string]string, limit, item int) map[string]string {
 	fits := len(m) <= limit
 	for k, v := range m {
-		fits = fits && encodedLen(k) <= item && encodedLen(v) <= item
+		_, left := fit(v, item)
+		_, leftOfName := fit(k, item)
+		fits = fits && left+leftOfName == 0
 	}
 	if fits {
 		return m
