@@ -27,7 +27,7 @@ const (
 	FaultTruncated FaultKind = "truncated"   // a receipt proves an entry after the end of the log
 )
 
-// texts says each kind in words.
+// faultTexts says each kind in words.
 var faultTexts = map[FaultKind]string{
 	FaultGap:       "gap before this entry: entries are missing",
 	FaultRepeat:    "entry out of order or there twice",
