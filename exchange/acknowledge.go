@@ -78,7 +78,10 @@ func (a *acknowledging) round(ctx context.Context) (*Acknowledged, error) {
 	case refused != nil:
 		return nil, a.refuse(ctx, refused)
 	case first != nil:
-		return first, a.note(ctx, "repeated")
+		if err := a.note(ctx, "repeated"); err != nil {
+			return nil, err
+		}
+		return first, nil
 	}
 	if r := a.check(); r != nil {
 		return nil, a.refuse(ctx, r)
@@ -88,16 +91,6 @@ func (a *acknowledging) round(ctx context.Context) (*Acknowledged, error) {
 		return nil, a.failEngine(ctx, err)
 	}
 	return a.record(ctx, j)
-}
-
-// note records an outcome that changes nothing.
-func (v *visit) note(ctx context.Context, outcome string) error {
-	_, err := v.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
-		e := v.entry
-		e.Outcome = outcome
-		return []audit.Entry{e}, nil, nil
-	})
-	return err
 }
 
 // load reads the package and any earlier acknowledgement of it.
@@ -204,7 +197,7 @@ func (a *acknowledging) record(ctx context.Context, j *judgement) (*Acknowledged
 	return &Acknowledged{ID: a.row.ID, Receipt: receipt}, nil
 }
 
-// stillSame returns errStale if package, registry or policy have moved.
+// stillSame returns errStale if package, key, registry or policy have moved.
 func (a *acknowledging) stillSame(tx *Tx, j *judgement) error {
 	p, err := tx.Package(a.row.ID)
 	if err != nil {
@@ -212,6 +205,13 @@ func (a *acknowledging) stillSame(tx *Tx, j *judgement) error {
 	}
 	d := p.delivery(a.agency())
 	if d == nil || d.Outcome != a.own.Outcome || d.Decision != a.own.Decision {
+		return errStale
+	}
+	trusted, err := trustedKey(tx, a.agency(), a.signed.Kid)
+	if err != nil {
+		return err
+	}
+	if !trusted {
 		return errStale
 	}
 	a.row, a.own = p, d

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,15 +18,19 @@ import (
 // Admit puts an agency into the registry, or changes its row: an act of the
 // operator with an entry. The same row again does nothing.
 func (s *Service) Admit(ctx context.Context, a Agency) error {
-	if old, ok := s.registry.Load().Agency(a.ID); ok && reflect.DeepEqual(old, a) {
-		return nil
-	}
 	j, _, err := certs.ParseAgencyID(a.ID)
 	if err != nil || j != a.Jurisdiction {
 		return fmt.Errorf("admit %s: the agency is not of jurisdiction %q", a.ID, a.Jurisdiction)
 	}
 	return s.act(ctx, ActAdmit, func(tx *Tx, e *audit.Entry) error {
-		old, known := s.registry.Load().Agency(a.ID)
+		reg, err := tx.Registry()
+		if err != nil {
+			return err
+		}
+		old, known := reg.Agency(a.ID)
+		if known && old.same(a) {
+			return errDone
+		}
 		e.Details = map[string]string{"agency": a.ID, "type": a.Type, "roles": fmt.Sprint(a.Roles), "suspended": fmt.Sprint(a.Suspended)}
 		if known {
 			e.Details["before"] = fmt.Sprintf("type %s, roles %v, suspended %v", old.Type, old.Roles, old.Suspended)
@@ -53,19 +57,19 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 	if err != nil {
 		return fmt.Errorf("key %s of %s: %w", key.Kid(), agency, err)
 	}
-	if old := s.registry.Load().KeyByID(key.Kid()); old != nil {
-		if old.Agency == agency && old.Use == use {
-			return nil
-		}
-		return fmt.Errorf("key %s of %s: registered already, for another agency or use", key.Kid(), agency)
-	}
 	return s.act(ctx, ActKey, func(tx *Tx, e *audit.Entry) error {
 		reg, err := tx.Registry()
 		if err != nil {
 			return err
 		}
-		if _, known := reg.Agency(agency); !known || reg.KeyByID(key.Kid()) != nil {
-			return fmt.Errorf("key %s: agency %s is not admitted, or the key is taken", key.Kid(), agency)
+		if _, known := reg.Agency(agency); !known {
+			return fmt.Errorf("key %s: agency %s is not admitted", key.Kid(), agency)
+		}
+		if old := reg.KeyByID(key.Kid()); old != nil {
+			if old.Agency == agency && old.Use == use {
+				return errDone
+			}
+			return fmt.Errorf("key %s of %s: registered already, for another agency or use", key.Kid(), agency)
 		}
 		e.SigningKey = key.Kid()
 		e.Details = map[string]string{"agency": agency, "use": use, "certificate": certs.Fingerprint(chain[0])}
@@ -75,28 +79,19 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 }
 
 // Activate puts a policy set in force after its revisions are kept and the
-// activation is an entry. The set in force again does nothing but that.
+// activation is an entry: each one, an earlier set and the first after a start
+// included. A set of the revisions in force does nothing.
 func (s *Service) Activate(ctx context.Context, set *policy.Set) error {
-	kept := false
+	s.activation.Lock()
+	defer s.activation.Unlock()
 	revisions := set.Revisions()
-	err := s.view(ctx, func(rows Reader) error {
-		for _, revision := range revisions {
-			if row, err := rows.Revision(revision); err != nil || row == nil {
-				return err
-			}
-		}
-		kept = true
+	if now := s.Policy.Set(); now != nil && maps.Equal(now.Revisions(), revisions) {
 		return nil
+	}
+	err := s.act(ctx, ActActivate, func(tx *Tx, e *audit.Entry) error {
+		e.Revisions = revisions
+		return keepRevisions(tx, set)
 	})
-	if err != nil {
-		return err
-	}
-	if !kept {
-		err = s.act(ctx, ActActivate, func(tx *Tx, e *audit.Entry) error {
-			e.Revisions = revisions
-			return keepRevisions(tx, set)
-		})
-	}
 	if err != nil {
 		return err
 	}
@@ -128,6 +123,9 @@ func splitInput(name string) (kind, jurisdiction string) {
 	return name, ""
 }
 
+// errDone ends an act that has nothing to do: no effect, no entry.
+var errDone = errors.New("it is so already")
+
 // act records an act of the exchange itself: one entry of the operator.
 func (s *Service) act(ctx context.Context, a Action, do func(tx *Tx, e *audit.Entry) error) error {
 	_, err := s.Journal.Commit(ctx, func(tx *Tx) ([]audit.Entry, error) {
@@ -136,7 +134,7 @@ func (s *Service) act(ctx context.Context, a Action, do func(tx *Tx, e *audit.En
 		err := do(tx, &e)
 		return []audit.Entry{e}, err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errDone) {
 		return err
 	}
 	return s.refresh(ctx)

@@ -36,6 +36,7 @@ const (
 	ActNotified Action = "package.acknowledged"
 	ActBlocked  Action = "package.blocked"
 	ActExpired  Action = "package.expired"
+	ActNotice   Action = "originator.notified" // LED art 35(2)
 	ActAdmit    Action = "agency.admit"
 	ActKey      Action = "key.register"
 	ActActivate Action = "policy.activate"
@@ -126,10 +127,11 @@ func (v *visit) barred(r *Registry) *Refusal {
 	return nil
 }
 
-// refuse records a refusal in an entry of its own and returns it. If the
-// entry cannot be written the answer is Unavailable: no refusal without its
-// entry either.
+// refuse records a refusal in an entry of its own and returns it, also for a
+// caller that has gone. If the entry cannot be written the answer is
+// Unavailable: no refusal without its entry either.
 func (v *visit) refuse(ctx context.Context, r *Refusal) error {
+	ctx = context.WithoutCancel(ctx) // who goes away before the answer has tried all the same
 	_, err := v.Journal.Commit(ctx, func(tx *Tx) ([]audit.Entry, error) {
 		return []audit.Entry{v.refusal(tx, r)}, nil
 	})
@@ -145,6 +147,7 @@ func (v *visit) refusal(tx *Tx, r *Refusal) audit.Entry {
 	if reg, err := tx.Registry(); err == nil {
 		e.Owner = v.ownerFor(reg, v.caller)
 	}
+	e.Operation = "" // nothing was processed
 	e.Outcome, e.Problem, e.Reason = "refused", string(r.Kind), r.Reason
 	return e
 }
@@ -158,15 +161,19 @@ var errStale = errors.New("registry or policy changed meanwhile")
 // from the visit.
 type effect func(tx *Tx) ([]audit.Entry, *Refusal, error)
 
-// commit runs an effect through the journal after asking the gate again.
+// commit runs an effect through the journal after asking the gate again. What
+// the change saw of the registry is believed once it is committed: a change
+// before it in a batch that fails never happened. After errStale the registry
+// is read again.
 func (v *visit) commit(ctx context.Context, do effect, needs ...Need) (audit.Receipt, error) {
 	var refused *Refusal
+	var seen *Registry
 	receipt, err := v.Journal.Commit(ctx, func(tx *Tx) ([]audit.Entry, error) {
 		reg, err := tx.Registry()
 		if err != nil {
 			return nil, err
 		}
-		v.see(reg)
+		seen = reg
 		if refused = v.barred(reg); refused != nil {
 			return []audit.Entry{v.refusal(tx, refused)}, nil
 		}
@@ -178,13 +185,28 @@ func (v *visit) commit(ctx context.Context, do effect, needs ...Need) (audit.Rec
 	}, needs...)
 	switch {
 	case errors.Is(err, errStale):
+		if err := v.refresh(ctx); err != nil {
+			return receipt, err
+		}
 		return receipt, err
 	case err != nil:
 		return receipt, unavailable(err)
-	case refused != nil:
+	}
+	v.see(seen)
+	if refused != nil {
 		return receipt, refused
 	}
 	return receipt, nil
+}
+
+// note records an outcome that changes nothing.
+func (v *visit) note(ctx context.Context, outcome string) error {
+	_, err := v.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
+		e := v.entry
+		e.Outcome = outcome
+		return []audit.Entry{e}, nil, nil
+	})
+	return err
 }
 
 // Refuse records a request that was refused before any method: unknown path,

@@ -50,7 +50,8 @@ func (s *Service) judge(ctx context.Context, q question) (*judgement, error) {
 	if err != nil {
 		return nil, err
 	}
-	if j.decisions, err = s.Policy.Decide(ctx, j.ask()); err != nil {
+	// The engine has its own timeout; a client that goes away is no failure of it.
+	if j.decisions, err = s.Policy.Decide(context.WithoutCancel(ctx), j.ask()); err != nil {
 		return nil, err
 	}
 	if s.Policy.Set() != j.set {
@@ -247,6 +248,27 @@ func (j *judgement) awaits(i int) bool { return pendsOn(j.decisions[i], "recipie
 func (j *judgement) awaited(agency string) bool {
 	a, _ := j.registry.Agency(agency)
 	return slices.ContainsFunc(j.decisions, func(d policy.Decision) bool { return pendsOn(d, "originator", a.Jurisdiction) })
+}
+
+// codeNotify is the obligation to tell originators that could not be asked.
+const codeNotify = "notify_originator"
+
+// notified are the originators that are told of the package because it does
+// not wait for them.
+func (j *judgement) notified() []string {
+	var all []string
+	for _, d := range j.decisions {
+		for _, o := range d.Obligations {
+			var params struct {
+				Originators []string `json:"originators"`
+			}
+			if o.Code == codeNotify && json.Unmarshal(o.Params, &params) == nil {
+				all = append(all, params.Originators...)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // pendsOn reports whether the decision waits for that kind of approver, of

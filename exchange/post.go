@@ -43,19 +43,33 @@ func (s *Service) Post(ctx context.Context, c Caller, parts Parts) (*Accepted, e
 	if err := p.readSigned(parts); err != nil {
 		return nil, p.fail(ctx, err)
 	}
-	if first, err := p.repeat(ctx); first != nil || err != nil {
-		return first, p.fail(ctx, err)
-	}
-	if err := p.checkFresh(); err != nil {
-		return nil, p.fail(ctx, err)
-	}
 	for range attempts {
-		accepted, err := p.decideAndRecord(ctx, parts)
+		accepted, err := p.round(ctx, parts)
 		if !errors.Is(err, errStale) {
 			return accepted, err
 		}
 	}
 	return nil, unavailable(errStale)
+}
+
+// round goes the way once: a repeat has its first answer, anything else is
+// checked, decided, received and recorded. errStale: something that it stands
+// on has moved meanwhile, a twin that was accepted included.
+func (p *posting) round(ctx context.Context, parts Parts) (*Accepted, error) {
+	first, err := p.first(ctx)
+	if err != nil {
+		return nil, p.fail(ctx, err)
+	}
+	if first != nil {
+		if err := p.note(ctx, "repeated"); err != nil {
+			return nil, err
+		}
+		return first, nil
+	}
+	if err := p.checkFresh(); err != nil {
+		return nil, p.fail(ctx, err)
+	}
+	return p.decideAndRecord(ctx, parts)
 }
 
 // fail records a refusal; what is no refusal (the client went away) becomes
@@ -117,9 +131,10 @@ func (p *posting) checkSignatures() error {
 	return nil
 }
 
-// repeat answers a package that was accepted before: same sender, id and
-// payload, whatever its times and its key's state are by now.
-func (p *posting) repeat(ctx context.Context) (*Accepted, error) {
+// first is the first answer to a package that was accepted before: same
+// sender, id and payload, whatever its times and its key's state are by now.
+// It is nil while the id is free.
+func (p *posting) first(ctx context.Context) (*Accepted, error) {
 	var first *Accepted
 	err := p.view(ctx, func(rows Reader) error {
 		old, err := rows.Package(p.manifest.JTI)
@@ -132,18 +147,7 @@ func (p *posting) repeat(ctx context.Context) (*Accepted, error) {
 		first, err = p.firstAnswer(rows, old)
 		return err
 	})
-	if err != nil || first == nil {
-		return nil, err
-	}
-	_, err = p.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
-		e := p.entry
-		e.Outcome = "repeated"
-		return []audit.Entry{e}, nil, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return first, nil
+	return first, err
 }
 
 // clash says why an id that is taken cannot be this package's.
@@ -208,10 +212,8 @@ func (p *posting) decideAndRecord(ctx context.Context, parts Parts) (*Accepted, 
 	if j.verdict == policy.Denied {
 		return nil, p.deny(ctx, j)
 	}
-	if p.content == nil {
-		if err := p.receive(ctx, parts); err != nil {
-			return nil, p.fail(ctx, err)
-		}
+	if err := p.receive(ctx, parts); err != nil {
+		return nil, p.fail(ctx, err)
 	}
 	return p.accept(ctx, j)
 }
@@ -227,7 +229,7 @@ func (p *posting) request(action string) question {
 func (p *posting) deny(ctx context.Context, j *judgement) error {
 	denied := &Refusal{Kind: Denied, Reason: "policy", ID: p.manifest.JTI}
 	receipt, err := p.commit(ctx, func(tx *Tx) ([]audit.Entry, *Refusal, error) {
-		if err := j.stillHolds(tx); err != nil {
+		if err := p.stillHolds(tx, j); err != nil {
 			return nil, nil, err
 		}
 		j.record(tx)
@@ -235,7 +237,7 @@ func (p *posting) deny(ctx context.Context, j *judgement) error {
 		e.Outcome, e.Problem = policy.Denied, string(Denied)
 		j.enter(&e, p.manifest.Aud...)
 		return []audit.Entry{e}, nil, nil
-	})
+	}, Need{Package: p.manifest.JTI})
 	if err != nil {
 		return err
 	}
@@ -256,64 +258,42 @@ func (p *posting) accept(ctx context.Context, j *judgement) (*Accepted, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	var taken bool
 	receipt, err := p.commit(ctx, func(tx *Tx) ([]audit.Entry, *Refusal, error) {
-		taken = false
-		old, err := tx.Package(p.manifest.JTI)
-		if err != nil {
-			return nil, nil, err
-		}
-		if old != nil {
-			taken = true // a twin was faster: answer as a repeat
-			r := p.clash(old)
-			e := p.entry
-			e.Outcome = "repeated"
-			return []audit.Entry{e}, r, nil
-		}
-		if err := j.stillHolds(tx); err != nil {
+		if err := p.stillHolds(tx, j); err != nil {
 			return nil, nil, err
 		}
 		entries, err := p.write(tx, j, answer)
 		return entries, nil, err
 	}, Need{Package: p.manifest.JTI})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case taken:
-		return p.first(ctx)
 	}
 	return &Accepted{ID: p.manifest.JTI, Outcomes: outcomes, Receipt: receipt}, nil
 }
 
-// first returns the first answer after a twin won.
-func (p *posting) first(ctx context.Context) (*Accepted, error) {
-	var first *Accepted
-	err := p.view(ctx, func(rows Reader) error {
-		old, err := rows.Package(p.manifest.JTI)
-		if err != nil {
-			return err
-		}
-		if old == nil {
-			return errors.New("package vanished")
-		}
-		first, err = p.firstAnswer(rows, old)
+// stillHolds returns errStale if what the round stands on has moved: the id
+// is taken by now, the signing key is not trusted any more, or registry,
+// policy or related packages have changed.
+func (p *posting) stillHolds(tx *Tx, j *judgement) error {
+	old, err := tx.Package(p.manifest.JTI)
+	if err != nil {
 		return err
-	})
-	return first, err
+	}
+	trusted, err := trustedKey(tx, p.manifest.Iss, p.manifest.Kid)
+	if err != nil {
+		return err
+	}
+	if old != nil || !trusted {
+		return errStale
+	}
+	return j.stillHolds(tx)
 }
 
 // write puts the accepted package's rows and returns its entries.
 func (p *posting) write(tx *Tx, j *judgement, answer []byte) ([]audit.Entry, error) {
-	m := p.manifest
-	key, err := signingKey(tx, m)
-	if err != nil {
-		return nil, err
-	}
-	if !key {
-		return nil, errStale
-	}
-	row := *p.row
+	m, row := p.manifest, *p.row
 	row.AcceptedAt, row.Answer, row.State, row.Index = tx.Now(), answer, j.verdict, tx.NextIndex(0)
+	var err error
 	if row.Seq, err = tx.NextSeq(m.Iss); err != nil {
 		return nil, err
 	}
@@ -340,7 +320,7 @@ func (p *posting) write(tx *Tx, j *judgement, answer []byte) ([]audit.Entry, err
 		}
 		tx.PutDelivery(row.ID, delivery)
 	}
-	return append(entries, p.await(j, entries)...), nil
+	return append(entries, p.tell(j, entries)...), nil
 }
 
 // give is the entry of an agency that the package was given to: what its
@@ -355,22 +335,32 @@ func (p *posting) give(j *judgement, recipient string) audit.Entry {
 	return e
 }
 
-// await are the entries of agencies that are no recipients but that a pend
-// names: they see descriptor and manifest while it is open.
-func (p *posting) await(j *judgement, have []audit.Entry) []audit.Entry {
+// tell are the entries of agencies that are no recipients but that the
+// decisions name: originators that a pend waits for, which see descriptor and
+// manifest while it is open, and originators that are told at once because
+// nobody could wait for them (LED art 35(2)).
+func (p *posting) tell(j *judgement, have []audit.Entry) []audit.Entry {
 	owners := map[string]bool{}
 	for _, e := range have {
 		owners[e.Owner] = true
 	}
 	var entries []audit.Entry
-	for _, a := range p.manifest.Claimed.Originator {
-		if _, known := p.registry.Load().Agency(a); !known || owners[a] || !j.awaited(a) {
-			continue
+	add := func(agency string, action Action) {
+		if _, known := j.registry.Agency(agency); !known || owners[agency] {
+			return
 		}
-		owners[a] = true
-		e := p.given(a)
-		e.Action, e.Outcome = string(ActAwait), policy.Pending
+		owners[agency] = true
+		e := p.given(agency)
+		e.Action, e.Outcome = string(action), j.verdict
 		entries = append(entries, e)
+	}
+	for _, a := range p.manifest.Claimed.Originator {
+		if j.verdict == policy.Pending && j.awaited(a) {
+			add(a, ActAwait)
+		}
+	}
+	for _, a := range j.notified() {
+		add(a, ActNotice)
 	}
 	return entries
 }
@@ -385,13 +375,13 @@ func (p *posting) given(owner string) audit.Entry {
 	return e
 }
 
-// signingKey reports whether the key is still the sender's and trusted.
-func signingKey(tx *Tx, m *envelope.SignedManifest) (bool, error) {
+// trustedKey reports whether a signing key is the agency's and trusted now.
+func trustedKey(tx *Tx, agency, kid string) (bool, error) {
 	reg, err := tx.Registry()
 	if err != nil {
 		return false, err
 	}
-	k := reg.Key(m.Iss, m.Kid, envelope.UseSign)
+	k := reg.Key(agency, kid, envelope.UseSign)
 	return k != nil && k.TrustedAt(tx.Now()), nil
 }
 

@@ -29,7 +29,7 @@ func (s *Service) List(ctx context.Context, c Caller, l Listing) (*Page, error) 
 	_, err = v.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
 		e := v.entry
 		e.Outcome, e.Count = "shown", uint64(len(page.Items))
-		e.Details = map[string]string{"box": box(q.Outbox), "after": strconv.FormatUint(q.After, 10)}
+		e.Details = q.details()
 		return []audit.Entry{e}, nil, nil
 	})
 	if err != nil {
@@ -71,6 +71,18 @@ func (v *visit) cursor(p *Package, outbox bool) uint64 {
 		return p.Seq
 	}
 	return p.delivery(v.agency()).Seq
+}
+
+// details are the search terms, for the entry.
+func (q Query) details() map[string]string {
+	d := map[string]string{"box": box(q.Outbox), "after": strconv.FormatUint(q.After, 10)}
+	if q.State != "" {
+		d["state"] = q.State
+	}
+	if !q.DueBefore.IsZero() {
+		d["due_before"] = entryTime(q.DueBefore)
+	}
+	return d
 }
 
 func box(outbox bool) string {

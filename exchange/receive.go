@@ -12,28 +12,43 @@ import (
 )
 
 // receive takes the bytes: content checked against the manifest, attachments
-// streamed to the blob store. Everything is durable before it returns.
+// streamed to the blob store. Everything is durable before it returns. In a
+// later round only the recipients' keys are checked again.
 func (p *posting) receive(ctx context.Context, parts Parts) error {
-	raw, err := parts.Content()
-	if err != nil {
-		return err
+	if p.content == nil {
+		raw, err := parts.Content()
+		if err != nil {
+			return err
+		}
+		if p.content, err = envelope.ParseContent(raw); err != nil {
+			return refusalOf("content", err)
+		}
+		p.raw = raw
 	}
-	content, err := envelope.ParseContent(raw)
-	if err != nil {
+	if err := p.checkContent(); err != nil {
 		return refusalOf("content", err)
 	}
+	if p.row != nil {
+		return nil
+	}
+	return p.keepBytes(ctx, parts)
+}
+
+// checkContent holds the content against the manifest and the directory.
+func (p *posting) checkContent() error {
 	reg, now := p.registry.Load(), p.Clock()
-	err = content.Check(p.manifest, func(kid string) (string, bool) {
+	return p.content.Check(p.manifest, func(kid string) (string, bool) {
 		k := reg.KeyByID(kid)
 		if k == nil || k.Public.Use() != envelope.UseEncrypt {
 			return "", false
 		}
 		return k.Agency, k.TrustedAt(now)
 	})
-	if err != nil {
-		return refusalOf("content", err)
-	}
-	row := p.newRow()
+}
+
+// keepBytes makes content and attachments durable and the row that names them.
+func (p *posting) keepBytes(ctx context.Context, parts Parts) error {
+	row, raw := p.newRow(), p.raw
 	if len(raw) > inlineContent {
 		row.ContentBlob = blobName(row.ID, "content", row.ContentSHA256)
 		if err := p.keep(ctx, row.ContentBlob, raw); err != nil {
@@ -43,7 +58,7 @@ func (p *posting) receive(ctx context.Context, parts Parts) error {
 	if err := p.receiveAttachments(ctx, parts, row); err != nil {
 		return err
 	}
-	p.content, p.raw, p.row = content, raw, row
+	p.row = row
 	return nil
 }
 

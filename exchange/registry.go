@@ -112,3 +112,9 @@ func (r *Registry) Keys(agency string) []*Key {
 
 // Allows reports whether identities of the agency may have the role.
 func (a Agency) Allows(role string) bool { return slices.Contains(a.Roles, role) }
+
+// same reports whether two rows say the same.
+func (a Agency) same(b Agency) bool {
+	return a.ID == b.ID && a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Type == b.Type && a.Suspended == b.Suspended &&
+		slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Competences, b.Competences)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,9 @@ type Config struct {
 type Service struct {
 	Config
 	origin   string
-	registry atomic.Pointer[Registry] // newest seen; changes read it again
+	registry atomic.Pointer[Registry] // newest seen that is committed; changes read it again
+
+	activation sync.Mutex // so that sets come into force in the order of their entries
 }
 
 // NewService returns a service over its parts.
@@ -79,7 +82,7 @@ func (s *Service) Registry(context.Context) (*Registry, error) { return s.regist
 // Health tells whether the exchange can take work.
 func (s *Service) Health(context.Context) error { return s.Journal.Health() }
 
-// see remembers a registry that a change read.
+// see remembers a registry that is committed.
 func (s *Service) see(r *Registry) {
 	for {
 		old := s.registry.Load()

@@ -14,6 +14,7 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/node"
+	"github.com/liaison-exchange/liaison/policy"
 )
 
 // Exchange is a running exchange of a test, with the demo's agencies.
@@ -63,7 +64,11 @@ func (x *Exchange) Start() {
 	if err != nil {
 		x.TB.Fatal(err)
 	}
-	cfg.Clock, cfg.Log = x.Clock.Now, slog.New(slog.NewJSONHandler(x.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	cfg.Clock, cfg.Log = x.Clock.Now, x.logger()
+	cfg.PolicyTimeout = patience
+	if cfg.Policies, err = Policies(); err != nil {
+		x.TB.Fatal(err)
+	}
 	if x.edit != nil {
 		x.edit(&cfg)
 	}
@@ -74,6 +79,16 @@ func (x *Exchange) Start() {
 		x.TB.Fatal(err)
 	}
 }
+
+func (x *Exchange) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(x.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// patience is how long policy may take: tests share a slow machine.
+const patience = node.Duration(30 * time.Second)
+
+// Policies are the embedded ones, built once for all exchanges of a process.
+var Policies = sync.OnceValues(func() (*policy.Set, error) { return policy.Build(policy.Samples()) })
 
 // Stop drains and stops the node; a stopped one stays so.
 func (x *Exchange) Stop() {

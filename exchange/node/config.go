@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/policy"
 )
 
 // Config says how an exchange runs. It is read from YAML (LoadConfig); a key
@@ -68,9 +69,10 @@ type Config struct {
 	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
 	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
 
-	// Clock and Log are for programs; a file cannot set them.
-	Clock func() time.Time `yaml:"-"`
-	Log   *slog.Logger     `yaml:"-"`
+	// Clock, Log and Policies are for programs; a file cannot set them.
+	Clock    func() time.Time `yaml:"-"`
+	Log      *slog.Logger     `yaml:"-"`
+	Policies *policy.Set      `yaml:"-"` // the set to activate; nil: the embedded ones, built at start
 }
 
 // Duration is a time.Duration that is written with a unit.

@@ -94,6 +94,7 @@ func (n *Node) openService(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.closers = append(n.closers, blobs)
 	journal, err := exchange.OpenJournal(ctx, exchange.JournalConfig{Store: state, Signer: signer,
 		AnchorPath: n.cfg.LedgerKey + ".anchor", Clock: n.cfg.Clock, Log: n.log, Fatal: n.fail})
 	if err != nil {
@@ -127,8 +128,11 @@ func loadSigner(path string) (*audit.Signer, error) {
 	return signer, nil
 }
 
-// openPolicy activates the embedded policies.
+// openPolicy activates the configured policies, or the embedded ones.
 func (n *Node) openPolicy(ctx context.Context) error {
+	if n.cfg.Policies != nil {
+		return n.service.Activate(ctx, n.cfg.Policies)
+	}
 	in := policy.Samples()
 	in.AllowSamples = n.cfg.AllowSamplePolicies
 	set, err := policy.Build(in)
