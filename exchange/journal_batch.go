@@ -300,12 +300,12 @@ func (b *batch) commit(tx Transaction) error {
 	if err != nil {
 		return err
 	}
+	j.trouble.Store(nil)
 	j.at(stepSigned)
 	for _, r := range b.requests {
 		r.answer <- answer{row: b.rows[r.first], growth: growth, note: note}
 	}
 	j.at(stepAnswered)
-	j.trouble.Store(nil)
 	if j.cfg.Observe != nil {
 		j.cfg.Observe(Batch{Changes: len(b.requests), Entries: len(b.rows), Took: j.cfg.Clock().Sub(b.began)})
 	}
