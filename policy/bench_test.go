@@ -57,10 +57,7 @@ func BenchmarkInput(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		o, err := p.own(r.Recipients[0])
-		if err != nil {
-			b.Fatal(err)
-		}
+		o := p.own(r.Recipients[0])
 		p.fullInput(o)
 	}
 }

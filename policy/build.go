@@ -98,15 +98,16 @@ func (b *builder) commonData() {
 }
 
 // required lists which baseline rules have to be met, by phase and class.
-func required(reg *registry) map[string]map[string][]string {
-	m := map[string]map[string][]string{phasePackage: {}, phaseRecipient: {}}
+func required(reg *registry) map[string]map[string][]requiredRule {
+	m := map[string]map[string][]requiredRule{phasePackage: {}, phaseRecipient: {}}
 	for _, id := range sortedKeys(reg.Rules) {
 		rule := reg.Rules[id]
 		for _, phase := range rule.Required {
-			m[phase][classFull] = append(m[phase][classFull], id)
+			r := requiredRule{id, ast.StringTerm(id)}
+			m[phase][classFull] = append(m[phase][classFull], r)
 			if rule.Structure {
-				m[phase][classCorrection] = append(m[phase][classCorrection], id)
-				m[phase][classStructure] = append(m[phase][classStructure], id)
+				m[phase][classCorrection] = append(m[phase][classCorrection], r)
+				m[phase][classStructure] = append(m[phase][classStructure], r)
 			}
 		}
 	}
@@ -158,13 +159,13 @@ func (b *builder) baseline() error {
 func (b *builder) checkRequired() {
 	for _, l := range []*layer{b.set.pkg, b.set.rcp} {
 		want := b.set.required[l.phase][classFull]
-		for _, id := range want {
-			if l.docs.rules[id] == nil {
-				b.found.add("common", "", 0, "rule %s is required in phase %s, and nothing meets it", id, l.phase)
+		for _, r := range want {
+			if l.docs.rules[r.id] == nil {
+				b.found.add("common", "", 0, "rule %s is required in phase %s, and nothing meets it", r.id, l.phase)
 			}
 		}
 		for _, id := range sortedKeys(l.docs.rules) {
-			if !slices.Contains(want, id) {
+			if !slices.ContainsFunc(want, func(r requiredRule) bool { return r.id == id }) {
 				b.found.add("common", "", 0, "rule %s is met in phase %s, where the registry does not require it", id, l.phase)
 			}
 		}

@@ -61,7 +61,7 @@ func (s *Set) decideAll(e *evaluation, r *Request) ([]Decision, error) {
 		}
 		return ds, nil
 	}
-	shared := p.sharedInput()
+	shared := p.shared
 	common, err := e.ask(s.pkg, shared)
 	if err != nil {
 		return nil, err
@@ -94,10 +94,7 @@ type asking struct {
 // recipient asks every layer that has a say, and merges what they said.
 func (a *asking) recipient(rec Recipient) (Decision, error) {
 	s, r := a.pack.set, a.pack.r
-	o, err := a.pack.own(rec)
-	if err != nil {
-		return Decision{}, fmt.Errorf("%w: input: %w", ErrEngine, err)
-	}
+	o := a.pack.own(rec)
 	input := a.pack.fullInput(o)
 	v := newVerdict(s, r, rec.ID)
 	v.class = o.class

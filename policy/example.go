@@ -63,9 +63,6 @@ func (s *Set) example(from, to, originator Party, meta string) *ast.Term {
 	if err != nil {
 		panic(err)
 	}
-	o, err := p.own(r.Recipients[0])
-	if err != nil {
-		panic(err)
-	}
+	o := p.own(r.Recipients[0])
 	return p.fullInput(o)
 }

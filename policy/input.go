@@ -15,48 +15,69 @@ type pack struct {
 	claims  claims
 	related []lookedUp
 	pairs   [][2]*ast.Term
+	shared  *ast.Term // of pairs
 	json    []byte
+}
+
+// The two parts of the input: what all recipients share, and what is a recipient's own.
+var sharedShape, ownShape = splitShape(inputShape, ownMembers)
+
+// splitShape parts the members of an object into those that are not named and those that are.
+func splitShape(s *shape, names []string) (rest, named *shape) {
+	rest, named = &shape{kind: kindObject, index: map[string]int{}}, &shape{kind: kindObject, index: map[string]int{}}
+	for _, f := range s.fields {
+		into := rest
+		if slices.Contains(names, f.name) {
+			into = named
+		}
+		into.index[f.name] = len(into.fields)
+		into.fields = append(into.fields, f)
+	}
+	return rest, named
 }
 
 // newPack builds the shared part. An error means that the claims are not what the schema knows.
 func (s *Set) newPack(r *Request) (*pack, error) {
-	claimed, free, err := claimedShape.parse(r.Claimed)
+	now := r.Now.UTC()
+	p := &pack{set: s, r: r, today: now.Format(time.DateOnly)}
+	claimed, total, nationalFields, err := claimedShape.parse(r.Claimed, make([]byte, 0, 3072))
 	if err != nil {
 		return nil, err
 	}
-	now := r.Now.UTC()
-	p := &pack{set: s, r: r, today: now.Format(time.DateOnly)}
 	v := view{claimedShape, claimed.Value.(ast.Object)}
 	p.claims = readClaims(v)
 	p.related = p.relations()
-	in := inputShape
-	recipients := make([]string, len(r.Recipients))
-	for i := range r.Recipients {
-		recipients[i] = r.Recipients[i].ID
-	}
-	p.pairs = [][2]*ast.Term{
-		in.pair("action", enumTerm(in, "action", r.Action)),
-		in.pair("attachments", number(r.Attachments)),
-		in.pair("claimed", claimed),
-		in.pair("content_size", number(int(r.ContentSize))),
-		in.pair("derived", p.derived(v, free)),
-		in.pair("justification", textTerm(r.Justification)),
-		in.pair("known", p.known()),
-		in.pair("message_type", enumTerm(in, "message_type", v.text("message_type"))),
-		in.pair("now", number(int(now.Unix()))),
-		in.pair("recipients", list(recipients)),
-		in.pair("sender", p.sender()),
-		in.pair("texts", textsTerm(r.Texts)),
-		in.pair("today", ast.StringTerm(p.today)),
-	}
-	p.json, err = appendJSON(make([]byte, 0, 4096), ast.ObjectTerm(p.pairs...))
-	return p, err
+	p.json = make([]byte, 0, len(total)+2560)
+	o := newObject(sharedShape, &p.json)
+	o.text("action", r.Action)
+	o.number("attachments", r.Attachments)
+	f := o.next("claimed")
+	p.json = append(p.json, total...)
+	o.add(f, claimed)
+	o.number("content_size", int(min(r.ContentSize, unbounded)))
+	o.object("derived", func(d *object) { p.derived(d, v, nationalFields) })
+	o.object("justification", func(t *object) { writeText(t, r.Justification) })
+	o.object("known", p.known)
+	o.text("message_type", v.text("message_type"))
+	o.number("now", int(now.Unix()))
+	p.recipients(&o)
+	o.object("sender", p.sender)
+	o.object("texts", p.texts)
+	o.text("today", p.today)
+	p.shared = o.end()
+	p.pairs = o.pairs
+	return p, nil
 }
 
-func (p *pack) sharedInput() *ast.Term { return ast.ObjectTerm(p.pairs...) }
+func (p *pack) recipients(o *object) {
+	ids := make([]string, len(p.r.Recipients))
+	for i := range ids {
+		ids[i] = p.r.Recipients[i].ID
+	}
+	o.texts("recipients", ids)
+}
 
-func (p *pack) derived(v view, nationalFields bool) *ast.Term {
-	d := inputShape.member("derived")
+func (p *pack) derived(d *object, v view, nationalFields bool) {
 	sub := readSubjects(v)
 	keep, original := v.object("retention"), v.text("original_purpose")
 	erase := keep.text("erase_by")
@@ -65,27 +86,25 @@ func (p *pack) derived(v view, nationalFields bool) *ast.Term {
 	if retention == "past" {
 		days = 0
 	}
-	return ast.ObjectTerm(
-		d.pair("accused", flag(sub.accused)),
-		d.pair("categories", enumList(d.member("categories").items, sub.categories)),
-		d.pair("contact_of_contact", flag(sub.contactOfContact)),
-		d.pair("imminent", flag(p.claims.imminent)),
-		d.pair("legal_basis", enumTerm(d, "legal_basis", p.legalBasis(v))),
-		d.pair("message_type_agrees", flag(v.text("message_type") == p.r.MessageType)),
-		d.pair("minors", flag(sub.minors)),
-		d.pair("national_fields", flag(nationalFields)),
-		d.pair("personal", flag(sub.count > 0)),
-		d.pair("protected", flag(sub.protected)),
-		d.pair("purpose_changed", flag(original != "none" && original != p.claims.purpose)),
-		d.pair("retention", enumTerm(d, "retention", retention)),
-		d.pair("retention_days", number(days)),
-		d.pair("special", flag(sub.special)),
-		d.pair("subjects", number(sub.count)),
-		d.pair("third_country_origin", flag(v.flag("third_country_origin") || p.foreignOrigin())),
-		d.pair("under_15_suspect", flag(sub.under15)),
-		d.pair("unknown_unexplained", flag(sub.unexplained)),
-		d.pair("verified_days_ago", number(daysBetween(v.object("quality").text("verified_at"), p.today))),
-	)
+	d.flag("accused", sub.accused)
+	d.texts("categories", sub.categories)
+	d.flag("contact_of_contact", sub.contactOfContact)
+	d.flag("imminent", p.claims.imminent)
+	d.text("legal_basis", p.legalBasis(v))
+	d.flag("message_type_agrees", v.text("message_type") == p.r.MessageType)
+	d.flag("minors", sub.minors)
+	d.flag("national_fields", nationalFields)
+	d.flag("personal", sub.count > 0)
+	d.flag("protected", sub.protected)
+	d.flag("purpose_changed", original != "none" && original != p.claims.purpose)
+	d.text("retention", retention)
+	d.number("retention_days", days)
+	d.flag("special", sub.special)
+	d.number("subjects", sub.count)
+	d.flag("third_country_origin", v.flag("third_country_origin") || p.foreignOrigin())
+	d.flag("under_15_suspect", sub.under15)
+	d.flag("unknown_unexplained", sub.unexplained)
+	d.number("verified_days_ago", daysBetween(v.object("quality").text("verified_at"), p.today))
 }
 
 // foreignOrigin reports whether some of the data come from where the directive does not hold.
@@ -115,20 +134,45 @@ func (p *pack) legalBasis(v view) string {
 	return state
 }
 
-func (p *pack) sender() *ast.Term {
-	s, f := inputShape.member("sender"), p.set.facts
+func (p *pack) sender(o *object) {
 	party := p.set.party(p.r.Sender)
-	return ast.ObjectTerm(
-		s.pair("active", flag(party.Active)),
-		s.pair("competences", enumList(s.member("competences").items, party.Competences)),
-		s.pair("dir977_bound", flag(f.flag(tableDir977, party.Jurisdiction, p.today))),
-		s.pair("id", ast.StringTerm(party.ID)),
-		s.pair("jurisdiction", ast.StringTerm(party.Jurisdiction)),
-		s.pair("led_bound", flag(p.senderBound())),
-		s.pair("registered", flag(party.registered)),
-		s.pair("type", enumTerm(s, "type", party.Type)),
-	)
+	o.flag("active", party.Active)
+	o.texts("competences", party.Competences)
+	o.flag("dir977_bound", p.set.facts.flag(tableDir977, party.Jurisdiction, p.today))
+	o.text("id", party.ID)
+	o.text("jurisdiction", party.Jurisdiction)
+	o.flag("led_bound", p.senderBound())
+	o.flag("registered", party.registered)
+	o.text("type", party.Type)
 }
+
+func writeText(o *object, t Text) {
+	o.number("length", t.Length)
+	o.flag("stock_phrase", t.StockPhrase)
+}
+
+// texts makes the texts total: what is not there is a text of no length. Texts that no rule knows are left out.
+func (p *pack) texts(o *object) {
+	for i := range o.s.fields {
+		f := o.next(o.s.fields[i].name)
+		t, ok := p.r.Texts[f.name]
+		if !ok {
+			p.json = append(p.json, noTextJSON...)
+			o.add(f, noText)
+			continue
+		}
+		c := newObject(f.shape, o.out)
+		writeText(&c, t)
+		o.add(f, c.end())
+	}
+}
+
+var noText, noTextJSON = func() (*ast.Term, []byte) {
+	var out []byte
+	o := newObject(inputShape.member("justification"), &out)
+	writeText(&o, NewText(""))
+	return o.end(), out
+}()
 
 // senderBound: whoever is not known to be free of the directive is bound by it.
 func (p *pack) senderBound() bool {
@@ -172,57 +216,4 @@ func (s *Set) law(jurisdiction, id string) (Instrument, bool) {
 	}
 	law, ok := d.instrument(id)
 	return law, ok && law.Kind != "assessment"
-}
-
-// The terms of Go values.
-
-func flag(b bool) *ast.Term { return ast.InternedTerm(b) }
-
-func number(n int) *ast.Term { return ast.InternedTerm(n) }
-
-// enumTerm returns the term of a value of a member with an enum. What the enum does not have stays as it is: no rule
-// compares with it, so it meets nothing.
-func enumTerm(s *shape, name, value string) *ast.Term {
-	if t, ok := s.member(name).terms[value]; ok {
-		return t
-	}
-	return ast.StringTerm(value)
-}
-
-func enumList(items *shape, values []string) *ast.Term {
-	terms := make([]*ast.Term, 0, len(values))
-	for _, v := range values {
-		if t, ok := items.terms[v]; ok {
-			terms = append(terms, t)
-		}
-	}
-	return ast.ArrayTerm(terms...)
-}
-
-func list(values []string) *ast.Term {
-	terms := make([]*ast.Term, len(values))
-	for i, v := range values {
-		terms[i] = ast.StringTerm(v)
-	}
-	return ast.ArrayTerm(terms...)
-}
-
-func textTerm(t Text) *ast.Term {
-	s := inputShape.member("justification")
-	return ast.ObjectTerm(s.pair("length", number(t.Length)), s.pair("stock_phrase", flag(t.StockPhrase)))
-}
-
-var noText = textTerm(NewText(""))
-
-// textsTerm makes the texts total: what is not there is a text of no length. Texts that no rule knows are left out.
-func textsTerm(texts map[string]Text) *ast.Term {
-	s := inputShape.member("texts")
-	pairs := make([][2]*ast.Term, len(s.fields))
-	for i, f := range s.fields {
-		pairs[i] = [2]*ast.Term{f.key, noText}
-		if t, ok := texts[f.name]; ok {
-			pairs[i][1] = textTerm(t)
-		}
-	}
-	return ast.ObjectTerm(pairs...)
 }

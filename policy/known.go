@@ -2,8 +2,6 @@ package policy
 
 import (
 	"slices"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // lookedUp is a claimed relation with what the exchange knows of it.
@@ -29,25 +27,20 @@ func (p *pack) relations() []lookedUp {
 	return list
 }
 
-func (p *pack) known() *ast.Term {
-	k := inputShape.member("known")
-	item := k.member("relations").items
+func (p *pack) known(o *object) {
 	all := true
-	var terms []*ast.Term
 	for _, r := range p.related {
 		all = all && r.found
-		terms = append(terms, ast.ObjectTerm(
-			item.pair("found", flag(r.found)),
-			item.pair("from", ast.StringTerm(r.known.From)),
-			item.pair("message_type", ast.StringTerm(r.known.MessageType)),
-			item.pair("relation", enumTerm(item, "relation", r.relation)),
-		))
 	}
-	return ast.ObjectTerm(
-		k.pair("conditions", enumList(k.member("conditions").items, p.inheritedConditions())),
-		k.pair("relations", ast.ArrayTerm(terms...)),
-		k.pair("relations_found", flag(all)),
-	)
+	o.texts("conditions", p.inheritedConditions())
+	o.objects("relations", len(p.related), func(i int, c *object) {
+		r := &p.related[i]
+		c.flag("found", r.found)
+		c.text("from", r.known.From)
+		c.text("message_type", r.known.MessageType)
+		c.text("relation", r.relation)
+	})
+	o.flag("relations_found", all)
 }
 
 // inheritedConditions are those of the packages that this one forwards: what was received under a condition is passed

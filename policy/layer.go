@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -27,7 +28,8 @@ type layer struct {
 
 // saying is an element of deny, pend, oblige or advise.
 type saying struct {
-	code             string
+	kind, code       string
+	doc              *document
 	params           map[string]any
 	by, jurisdiction string
 	hours            int
@@ -37,9 +39,9 @@ type saying struct {
 type says struct {
 	*layer
 	allow   bool
-	met     map[string]bool
-	sayings map[string][]saying // by kind
-	bad     bool                // something was said that the registry does not know
+	met     ast.Set // of common
+	sayings []saying
+	bad     bool // something was said that the registry does not know
 }
 
 var answerVar = ast.VarTerm("answer")
@@ -77,23 +79,29 @@ type evaluation struct {
 // emptyStore has no data: everything that rules read is in the input or in the rules.
 var emptyStore = inmem.NewFromObjectWithOpts(map[string]any{}, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
 
+// emptyRead is a read of it that never ends: nothing is ever written.
+var emptyRead = func() storage.Transaction {
+	txn, err := emptyStore.NewTransaction(context.Background())
+	if err != nil {
+		panic(err) // an empty store in memory
+	}
+	return txn
+}()
+
 // ask runs the layer's query on an input. An error means that the engine failed, not that anything is denied.
 func (e *evaluation) ask(l *layer, input *ast.Term) (*says, error) {
-	txn, err := emptyStore.NewTransaction(e.ctx)
+	answer, err := e.run(l, input)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
 	}
-	defer emptyStore.Abort(e.ctx, txn)
-	answer, err := e.run(l, input, emptyStore, txn)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
-	}
-	return l.read(answer, e.reg)
+	return l.read(answer, e.reg), nil
 }
 
-func (e *evaluation) run(l *layer, input *ast.Term, store storage.Store, txn storage.Transaction) (*ast.Array, error) {
-	q := topdown.NewQuery(l.query).WithCompiler(l.compiler).WithStore(store).WithTransaction(txn).
-		WithInput(input).WithCancel(e.cancel).WithStrictBuiltinErrors(true)
+var noMetrics = metrics.NoOp()
+
+func (e *evaluation) run(l *layer, input *ast.Term) (*ast.Array, error) {
+	q := topdown.NewQuery(l.query).WithCompiler(l.compiler).WithStore(emptyStore).WithTransaction(emptyRead).
+		WithInput(input).WithCancel(e.cancel).WithStrictBuiltinErrors(true).WithMetrics(noMetrics)
 	if e.tracer != nil {
 		q = q.WithQueryTracer(e.tracer)
 	}
@@ -116,8 +124,8 @@ func (e *evaluation) run(l *layer, input *ast.Term, store storage.Store, txn sto
 }
 
 // read turns an answer into what was said. An allow that is not exactly true is none.
-func (l *layer) read(a *ast.Array, reg *registry) (*says, error) {
-	s := &says{layer: l, sayings: map[string][]saying{}}
+func (l *layer) read(a *ast.Array, reg *registry) *says {
+	s := &says{layer: l}
 	for i, part := range l.parts {
 		v := a.Elem(i).Value
 		if part == "allow" {
@@ -130,20 +138,12 @@ func (l *layer) read(a *ast.Array, reg *registry) (*says, error) {
 			continue
 		}
 		if part == "met" {
-			s.readMet(set)
-		} else {
+			s.met = set
+		} else if set.Len() > 0 {
 			s.readSayings(part, set, reg)
 		}
 	}
-	return s, nil
-}
-
-func (s *says) readMet(set ast.Set) {
-	s.met = make(map[string]bool, set.Len())
-	set.Foreach(func(t *ast.Term) {
-		id, _ := t.Value.(ast.String)
-		s.met[string(id)] = true
-	})
+	return s
 }
 
 func (s *says) readSayings(kind string, set ast.Set, reg *registry) {
@@ -160,7 +160,8 @@ func (s *says) readSayings(kind string, set ast.Set, reg *registry) {
 			s.bad = true
 			continue
 		}
-		s.sayings[kind] = append(s.sayings[kind], one)
+		one.kind, one.doc = kind, s.docs.codes[docKey(kind, one.code)]
+		s.sayings = append(s.sayings, one)
 	}
 }
 

@@ -32,22 +32,22 @@ type own struct {
 	json      []byte
 }
 
-func (p *pack) own(r Recipient) (*own, error) {
+func (p *pack) own(r Recipient) *own {
 	o := &own{recipient: p.set.party(r.Party)}
 	o.route = p.route(r.Jurisdiction)
 	o.class = p.class(r.ID)
 	o.origins = p.origins(r.ID, o.route == "outside")
-	in := inputShape
-	o.pairs = [][2]*ast.Term{
-		in.pair("facts", p.factsTerm(o)),
-		in.pair("permissions", p.permissionsTerm(o)),
-		in.pair("recipient", p.recipientTerm(o)),
-	}
-	var err error
-	o.json, err = appendJSON(make([]byte, 0, 1024), ast.ObjectTerm(o.pairs...))
-	return o, err
+	o.json = make([]byte, 0, 1024)
+	w := newObject(ownShape, &o.json)
+	w.object("facts", func(f *object) { p.writeFacts(f, o) })
+	w.object("permissions", func(f *object) { p.writePermissions(f, o) })
+	w.object("recipient", func(f *object) { p.writeRecipient(f, o) })
+	w.end()
+	o.pairs = w.pairs
+	return o
 }
 
+// fullInput joins the two parts; the members stay what they are.
 func (p *pack) fullInput(o *own) *ast.Term {
 	pairs := make([][2]*ast.Term, 0, len(p.pairs)+len(o.pairs))
 	return ast.ObjectTerm(append(append(pairs, p.pairs...), o.pairs...)...)
@@ -94,19 +94,17 @@ func (p *pack) counterpart(recipient string) bool {
 	})
 }
 
-func (p *pack) factsTerm(o *own) *ast.Term {
-	f, id := inputShape.member("facts"), o.recipient.ID
-	both := p.set.facts.flag(tableDir977, p.r.Sender.Jurisdiction, p.today) && p.set.facts.flag(tableDir977, o.recipient.Jurisdiction, p.today)
-	return ast.ObjectTerm(
-		f.pair("assessment", enumTerm(f, "assessment", p.assessment(o.recipient.Jurisdiction))),
-		f.pair("channel_rule", flag(both && !p.set.facts.flag(tableChannelFree, "eu", p.today))),
-		f.pair("class", enumTerm(f, "class", o.class)),
-		f.pair("counterpart", flag(p.counterpart(id))),
-		f.pair("derogations_this_year", number(p.r.Known.Counters.Derogations[o.recipient.Jurisdiction])),
-		f.pair("instrument", enumTerm(f, "instrument", p.instrument(o.recipient.Jurisdiction))),
-		f.pair("received", flag(p.received(id, "corrects", "supersedes", "concerns"))),
-		f.pair("route", enumTerm(f, "route", o.route)),
-	)
+func (p *pack) writeFacts(f *object, o *own) {
+	id, j, facts := o.recipient.ID, o.recipient.Jurisdiction, p.set.facts
+	both := facts.flag(tableDir977, p.r.Sender.Jurisdiction, p.today) && facts.flag(tableDir977, j, p.today)
+	f.text("assessment", p.assessment(j))
+	f.flag("channel_rule", both && !facts.flag(tableChannelFree, "eu", p.today))
+	f.text("class", o.class)
+	f.flag("counterpart", p.counterpart(id))
+	f.number("derogations_this_year", p.r.Known.Counters.Derogations[j])
+	f.text("instrument", p.instrument(j))
+	f.flag("received", p.received(id, "corrects", "supersedes", "concerns"))
+	f.text("route", o.route)
 }
 
 // instrument looks up the claimed treaty on both sides.
@@ -162,59 +160,61 @@ func (p *pack) assessment(recipient string) string {
 	return "valid"
 }
 
-func (p *pack) recipientTerm(o *own) *ast.Term {
-	s, f, r := inputShape.member("recipient"), p.set.facts, o.recipient
+func (p *pack) writeRecipient(w *object, o *own) {
+	f, r := p.set.facts, &o.recipient
+	j := r.Jurisdiction
 	var assurances []string
-	if d := p.set.declared[r.Jurisdiction]; d != nil {
+	if d := p.set.declared[j]; d != nil {
 		assurances = d.assurances(p.today)
 	}
-	return ast.ObjectTerm(
-		s.pair("active", flag(r.Active)),
-		s.pair("adequate", flag(f.flag(tableAdequate, r.Jurisdiction, p.today))),
-		s.pair("assurances", enumList(s.member("assurances").items, assurances)),
-		s.pair("competences", enumList(s.member("competences").items, r.Competences)),
-		s.pair("death_penalty", flag(f.flag(tableDeathPenalty, r.Jurisdiction, p.today))),
-		s.pair("dir977_bound", flag(f.flag(tableDir977, r.Jurisdiction, p.today))),
-		s.pair("id", ast.StringTerm(r.ID)),
-		s.pair("ill_treatment", flag(f.flag(tableIllTreatment, r.Jurisdiction, p.today))),
-		s.pair("jurisdiction", ast.StringTerm(r.Jurisdiction)),
-		s.pair("led_bound", flag(f.flag(tableLED, r.Jurisdiction, p.today))),
-		s.pair("registered", flag(r.registered)),
-		s.pair("tier", enumTerm(s, "tier", f.at(tableTier, r.Jurisdiction, p.today).code)),
-		s.pair("type", enumTerm(s, "type", r.Type)),
-	)
+	w.flag("active", r.Active)
+	w.flag("adequate", f.flag(tableAdequate, j, p.today))
+	w.texts("assurances", assurances)
+	w.texts("competences", r.Competences)
+	w.flag("death_penalty", f.flag(tableDeathPenalty, j, p.today))
+	w.flag("dir977_bound", f.flag(tableDir977, j, p.today))
+	w.text("id", r.ID)
+	w.flag("ill_treatment", f.flag(tableIllTreatment, j, p.today))
+	w.text("jurisdiction", j)
+	w.flag("led_bound", f.flag(tableLED, j, p.today))
+	w.flag("registered", r.registered)
+	w.text("tier", f.at(tableTier, j, p.today).code)
+	w.text("type", r.Type)
 }
 
-func (p *pack) permissionsTerm(o *own) *ast.Term {
-	s := inputShape.member("permissions")
-	item, approval := s.member("origins").items, s.member("approvals").items
-	var origins, approvals []*ast.Term
-	emergency := false
-	for _, x := range o.origins {
-		emergency = emergency || x.emergency
-		origins = append(origins, ast.ObjectTerm(
-			item.pair("agency", ast.StringTerm(x.agency)), item.pair("emergency", flag(x.emergency)),
-			item.pair("external", flag(x.external)), item.pair("jurisdiction", ast.StringTerm(x.jurisdiction)),
-			item.pair("state", enumTerm(item, "state", x.state)),
-		))
+func (p *pack) writePermissions(w *object, o *own) {
+	type answer struct {
+		code string
+		*Approval
 	}
-	for _, a := range p.approvals(o.recipient.ID) {
-		for _, c := range a.Codes {
-			approvals = append(approvals, ast.ObjectTerm(
-				approval.pair("by", ast.StringTerm(a.By)), approval.pair("code", ast.StringTerm(c)),
-				approval.pair("granted", flag(a.Granted)), approval.pair("jurisdiction", ast.StringTerm(a.Jurisdiction)),
-			))
+	var answers []answer
+	approvals := p.approvals(o.recipient.ID)
+	for i := range approvals {
+		for _, c := range approvals[i].Codes {
+			answers = append(answers, answer{c, &approvals[i]})
 		}
 	}
-	return ast.ObjectTerm(
-		s.pair("approvals", ast.ArrayTerm(approvals...)),
-		s.pair("emergency", flag(emergency)),
-		s.pair("origins", ast.ArrayTerm(origins...)),
-		s.pair("state", enumTerm(s, "state", permissionState(o.origins))),
-	)
+	w.objects("approvals", len(answers), func(i int, a *object) {
+		a.text("by", answers[i].By)
+		a.text("code", answers[i].code)
+		a.flag("granted", answers[i].Granted)
+		a.text("jurisdiction", answers[i].Jurisdiction)
+	})
+	w.flag("emergency", slices.ContainsFunc(o.origins, func(x origin) bool { return x.emergency }))
+	w.objects("origins", len(o.origins), func(i int, x *object) {
+		x.text("agency", o.origins[i].agency)
+		x.flag("emergency", o.origins[i].emergency)
+		x.flag("external", o.origins[i].external)
+		x.text("jurisdiction", o.origins[i].jurisdiction)
+		x.text("state", o.origins[i].state)
+	})
+	w.text("state", permissionState(o.origins))
 }
 
 func (p *pack) approvals(recipient string) []Approval {
+	if len(p.r.Known.Approvals) == 0 {
+		return nil
+	}
 	return slices.DeleteFunc(slices.Clone(p.r.Known.Approvals), func(a Approval) bool { return a.Recipient != recipient })
 }
 

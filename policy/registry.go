@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -227,13 +228,36 @@ func (c *registryCode) mergeParams(a, b map[string]any) map[string]any {
 
 var noParams = json.RawMessage("{}")
 
+// encodeParams writes parameters as a JSON object with sorted names.
 func encodeParams(values map[string]any) json.RawMessage {
 	if len(values) == 0 {
 		return noParams
 	}
-	b, err := json.Marshal(values)
-	if err != nil {
-		return noParams // unreachable: integers, strings and lists of strings
+	b := make([]byte, 0, 64)
+	sep := byte('{')
+	for _, name := range sortedKeys(values) {
+		b = appendString(append(b, sep), name)
+		b = append(b, ':')
+		switch v := values[name].(type) {
+		case int:
+			b = strconv.AppendInt(b, int64(v), 10)
+		case string:
+			b = appendString(b, v)
+		case []string:
+			b = appendStrings(b, v)
+		}
+		sep = ','
 	}
-	return b
+	return append(b, '}')
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, v := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, v)
+	}
+	return append(b, ']')
 }

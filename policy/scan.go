@@ -10,20 +10,22 @@ import (
 )
 
 // parse reads a JSON text as the shape says: closed, without repeated names, every absent optional member filled with
-// its default. free reports whether an object of any content (kindFree) had any.
-func (s *shape) parse(text []byte) (term *ast.Term, free bool, err error) {
+// its default. It appends what it read to out, in the form of an input. free reports whether an object of any content
+// (kindFree) had any.
+func (s *shape) parse(text, out []byte) (t *ast.Term, total []byte, free bool, err error) {
 	if !json.Valid(text) {
-		return nil, false, errors.New("not a JSON text")
+		return nil, nil, false, errors.New("not a JSON text")
 	}
-	p := parser{text: text}
-	term, err = p.value(s)
-	return term, p.free, err
+	p := parser{text: text, out: out}
+	t, err = p.value(s)
+	return t, p.out, p.free, err
 }
 
 // parser walks a text that is known to be valid JSON, so that it need not check the syntax again.
 type parser struct {
 	text []byte
 	at   int
+	out  []byte // the same as JSON, total and with sorted names
 	free bool
 }
 
@@ -91,11 +93,12 @@ func (p *parser) value(s *shape) (*ast.Term, error) {
 	case s.kind == kindArray && c == '[':
 		return p.array(s)
 	case s.kind == kindString && c == '"':
-		return p.text1(s)
+		return p.str(s)
 	case s.kind == kindInteger && (c == '-' || c >= '0' && c <= '9'):
 		return p.integer(s)
 	case s.kind == kindBoolean && (c == 't' || c == 'f'):
 		p.skipScalar()
+		p.out = strconv.AppendBool(p.out, c == 't')
 		return ast.InternedTerm(c == 't'), nil
 	}
 	return nil, errors.New("wrong type")
@@ -108,6 +111,7 @@ func (p *parser) freeObject() (*ast.Term, error) {
 	}
 	p.at--
 	p.skip()
+	p.out = append(p.out, "{}"...)
 	return ast.InternedEmptyObject, nil
 }
 
@@ -120,7 +124,7 @@ func (p *parser) object(s *shape) (*ast.Term, error) {
 		if err != nil {
 			return nil, err
 		}
-		i, ok := s.index[name]
+		i, ok := s.index[string(name)]
 		if !ok {
 			return nil, fmt.Errorf("unknown member %q", name)
 		}
@@ -138,8 +142,10 @@ func (p *parser) object(s *shape) (*ast.Term, error) {
 	}
 	p.at++
 	end := p.at
+	p.out = append(p.out, '{')
 	pairs := make([][2]*ast.Term, len(s.fields))
 	for i := range s.fields {
+		p.out = s.fields[i].appendName(p.out, i)
 		term, err := p.member(&s.fields[i], starts[i])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.fields[i].name, err)
@@ -147,6 +153,7 @@ func (p *parser) object(s *shape) (*ast.Term, error) {
 		pairs[i] = [2]*ast.Term{s.fields[i].key, term}
 	}
 	p.at = end
+	p.out = append(p.out, '}')
 	return ast.ObjectTerm(pairs...), nil
 }
 
@@ -155,6 +162,7 @@ func (p *parser) member(f *field, start int) (*ast.Term, error) {
 		if f.def == nil {
 			return nil, errors.New("missing")
 		}
+		p.out = append(p.out, f.defJSON...)
 		return f.def, nil
 	}
 	p.at = start
@@ -163,9 +171,13 @@ func (p *parser) member(f *field, start int) (*ast.Term, error) {
 
 func (p *parser) array(s *shape) (*ast.Term, error) {
 	var terms []*ast.Term
+	p.out = append(p.out, '[')
 	for p.at++; p.space() != ']'; {
 		if len(terms) == s.max {
 			return nil, fmt.Errorf("more than %d elements", s.max)
+		}
+		if len(terms) > 0 {
+			p.out = append(p.out, ',')
 		}
 		term, err := p.value(s.items)
 		if err != nil {
@@ -180,35 +192,39 @@ func (p *parser) array(s *shape) (*ast.Term, error) {
 	if len(terms) < s.min {
 		return nil, fmt.Errorf("fewer than %d elements", s.min)
 	}
+	p.out = append(p.out, ']')
 	return ast.ArrayTerm(terms...), nil
 }
 
-// string reads the string that begins here. It does not copy unless there are escapes.
-func (p *parser) string() (string, error) {
+// string reads the string that begins here. Without escapes it is a part of the text.
+func (p *parser) string() ([]byte, error) {
 	start := p.at
 	p.skipString()
 	for _, c := range p.text[start+1 : p.at-1] {
 		if c == '\\' || c >= 0x80 {
 			var v string
 			err := json.Unmarshal(p.text[start:p.at], &v)
-			return v, err
+			return []byte(v), err
 		}
 	}
-	return string(p.text[start+1 : p.at-1]), nil
+	return p.text[start+1 : p.at-1], nil
 }
 
-func (p *parser) text1(s *shape) (*ast.Term, error) {
+func (p *parser) str(s *shape) (*ast.Term, error) {
 	v, err := p.string()
 	if err != nil {
 		return nil, err
 	}
-	if !s.accepts(v) {
-		return nil, fmt.Errorf("%q is not a value of it", v)
-	}
-	if term, ok := s.terms[v]; ok {
+	if term, ok := s.terms[string(v)]; ok {
+		p.out = appendString(p.out, string(v))
 		return term, nil
 	}
-	return ast.StringTerm(v), nil
+	value := string(v)
+	if !s.accepts(value) {
+		return nil, fmt.Errorf("%q is not a value of it", value)
+	}
+	p.out = appendString(p.out, value)
+	return ast.StringTerm(value), nil
 }
 
 func (p *parser) integer(s *shape) (*ast.Term, error) {
@@ -218,63 +234,6 @@ func (p *parser) integer(s *shape) (*ast.Term, error) {
 	if err != nil || n < s.min || n > s.max {
 		return nil, fmt.Errorf("%s is not an integer from %d to %d", p.text[start:p.at], s.min, s.max)
 	}
+	p.out = strconv.AppendInt(p.out, int64(n), 10)
 	return ast.InternedTerm(n), nil
-}
-
-// appendJSON appends a term as JSON with sorted names. The terms of an input hold nothing that JSON does not have.
-func appendJSON(b []byte, t *ast.Term) ([]byte, error) {
-	var err error
-	switch v := t.Value.(type) {
-	case ast.String:
-		return appendString(b, string(v))
-	case ast.Boolean:
-		return strconv.AppendBool(b, bool(v)), nil
-	case ast.Number:
-		return append(b, string(v)...), nil
-	case ast.Null:
-		return append(b, "null"...), nil
-	case *ast.Array:
-		b = append(b, '[')
-		for i := range v.Len() {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendJSON(b, v.Elem(i)); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, ']'), nil
-	case ast.Object:
-		return appendObject(b, v)
-	}
-	return nil, fmt.Errorf("a %s is not a JSON value", ast.ValueName(t.Value))
-}
-
-func appendObject(b []byte, o ast.Object) ([]byte, error) {
-	b = append(b, '{')
-	first := true
-	err := o.Iter(func(k, v *ast.Term) error {
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		var err error
-		if b, err = appendJSON(b, k); err == nil {
-			b, err = appendJSON(append(b, ':'), v)
-		}
-		return err
-	})
-	return append(b, '}'), err
-}
-
-func appendString(b []byte, s string) ([]byte, error) {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
-			quoted, err := json.Marshal(s)
-			return append(b, quoted...), err
-		}
-	}
-	b = append(b, '"')
-	b = append(b, s...)
-	return append(b, '"'), nil
 }

@@ -188,7 +188,7 @@ func TestScenarios(t *testing.T) {
 		{name: "the demo's package", sender: "ee/pbgb", recipient: "lv/vp", meta: eeLV(), verdict: Delivered,
 			duties: []string{"erase_by", "erase_within", "no_judicial_use", "onward_with_authorisation", "review_by"}},
 		{name: "1 urgent request with life in danger", sender: "ee/pbgb", recipient: "lv/vp",
-			meta:    with(eeLV(), meta{"message_type": "request", "handling": meta{"code": "H0"}, "urgency": urgentLife, "request": meta{"what": true, "purpose_facts": true, "availability_reason": true, "person_link": true}}),
+			meta:    with(eeLV(), meta{"message_type": "request", "handling": meta{"code": "H0"}, "urgency": urgentLife, "request": meta{"what": true, "purpose_facts": true, "availability_reason": true, "person_link": true, "restrictions": false}}),
 			change:  func(r *Request) { r.Texts = texts("urgency") },
 			verdict: Delivered, duties: []string{"erase_by", "erase_within", "onward_with_authorisation", "review_by"}},
 		{name: "2 incomplete request", sender: "lv/vp", recipient: "ee/pbgb", meta: from("lv/vp", "lv-police-law", meta{"message_type": "request"}),

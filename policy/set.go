@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // Inputs of Build. The keys of Declared and Rules are jurisdictions.
@@ -20,13 +22,19 @@ type Set struct {
 	registry  *registry
 	facts     *facts
 	declared  map[string]*Declared
-	pkg, rcp  *layer                         // the baseline
-	required  map[string]map[string][]string // ids of baseline rules by phase and class
-	layers    map[string]map[string]*layer   // of jurisdictions, by kind: send, receive, onward
+	pkg, rcp  *layer                               // the baseline
+	required  map[string]map[string][]requiredRule // ids of baseline rules by phase and class
+	layers    map[string]map[string]*layer         // of jurisdictions, by kind: send, receive, onward
 	sampled   []string
 	samples   map[string]bool   // input names of samples
 	revisions map[string]string // input name to revision
 	sources   map[string]Source // by revision
+}
+
+// requiredRule is a baseline rule that has to be met.
+type requiredRule struct {
+	id   string
+	term *ast.Term
 }
 
 // Finding is one thing that is wrong with an input.

@@ -45,6 +45,17 @@ type field struct {
 	shape    *shape
 	required bool
 	def      *ast.Term // value of an absent member that is not required
+	defJSON  []byte
+}
+
+// appendName appends the name of the i-th member of an object.
+func (f *field) appendName(out []byte, i int) []byte {
+	if i > 0 {
+		out = append(out, ',')
+	}
+	out = append(out, '"')
+	out = append(out, f.name...)
+	return append(out, '"', ':')
 }
 
 // schemaNode is the subset of JSON Schema that a shape can be made of. Members that begin with x- are ours: x-date is
@@ -148,7 +159,7 @@ func (c *shapeCompiler) object(n *schemaNode) (*shape, error) {
 			if f.required {
 				return nil, fmt.Errorf("%s is required and has a default", name)
 			}
-			if f.def, _, err = f.shape.parse(prop.Default); err != nil {
+			if f.def, f.defJSON, _, err = f.shape.parse(prop.Default, nil); err != nil {
 				return nil, fmt.Errorf("%s: default: %w", name, err)
 			}
 		} else if !f.required {
@@ -253,9 +264,4 @@ func (s *shape) member(name string) *shape {
 		return s.fields[i].shape
 	}
 	return nil
-}
-
-// pair is a member of an object of this shape, which must have it.
-func (s *shape) pair(name string, value *ast.Term) [2]*ast.Term {
-	return [2]*ast.Term{s.fields[s.index[name]].key, value}
 }

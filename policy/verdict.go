@@ -16,8 +16,8 @@ type verdict struct {
 	reasons   []Reason
 	advice    []Reason
 	pends     []pending
-	duties    map[string]*duty
-	used      map[string]bool // input names
+	duties    []duty
+	used      []string // input names
 }
 
 // pending is a pend with its text.
@@ -35,27 +35,25 @@ type duty struct {
 }
 
 func newVerdict(s *Set, r *Request, recipient string) *verdict {
-	v := &verdict{set: s, request: r, recipient: recipient, class: classFull, duties: map[string]*duty{}, used: map[string]bool{}}
+	v := &verdict{set: s, request: r, recipient: recipient, class: classFull, duties: make([]duty, 0, 12), used: make([]string, 0, 6)}
 	v.uses("common", "declared/"+r.Sender.Jurisdiction, "declared/"+jurisdictionOf(recipient))
 	return v
 }
 
 func (v *verdict) uses(inputs ...string) {
-	for _, i := range inputs {
-		v.used[i] = true
-	}
+	v.used = append(v.used, inputs...)
 }
 
 // baseline takes what common said, both phases: what is required of this class and not met denies.
 func (v *verdict) baseline(pkg, rcp *says) {
 	for _, s := range []*says{pkg, rcp} {
 		denied := v.sayings(s)
-		for _, id := range v.set.required[s.phase][v.class] {
-			if s.met[id] || denied[id] {
+		for _, rule := range v.set.required[s.phase][v.class] {
+			if s.met.Contains(rule.term) || slices.Contains(denied, rule.id) {
 				continue
 			}
-			doc := s.docs.rules[id]
-			v.reasons = append(v.reasons, v.reason(s, doc.code, id, nil, doc.document))
+			doc := s.docs.rules[rule.id]
+			v.reasons = append(v.reasons, v.reason(s, doc.code, rule.id, nil, doc.document))
 		}
 		if !s.allow && len(v.reasons) == 0 {
 			v.engineReason(LayerCommon, codeNotAllowed)
@@ -72,23 +70,21 @@ func (v *verdict) national(s *says) {
 }
 
 // sayings takes the four sets, and returns the ids of the rules that denied.
-func (v *verdict) sayings(s *says) map[string]bool {
-	denied := map[string]bool{}
+func (v *verdict) sayings(s *says) []string {
+	var denied []string
 	if s.bad {
 		v.engineReason(s.name, codeUnknown)
 	}
-	for _, kind := range sayingKinds {
-		for _, one := range s.sayings[kind] {
-			doc := s.docs.codes[docKey(kind, one.code)]
-			rule := ruleID(s, one.code, doc)
-			if s.name == LayerCommon && !v.asked(kind, rule) {
-				continue
-			}
-			if kind == kindDeny {
-				denied[rule] = true
-			}
-			v.take(s, kind, one, rule, doc)
+	for i := range s.sayings {
+		one := &s.sayings[i]
+		rule := ruleID(s, one)
+		if s.name == LayerCommon && !v.asked(one.kind, rule) {
+			continue
 		}
+		if one.kind == kindDeny {
+			denied = append(denied, rule)
+		}
+		v.take(s, one, rule)
 	}
 	return denied
 }
@@ -105,24 +101,26 @@ func (v *verdict) asked(kind, rule string) bool {
 	return false
 }
 
-func ruleID(s *says, code string, doc *document) string {
-	if doc.Rule != "" {
-		return doc.Rule
+func ruleID(s *says, one *saying) string {
+	if one.doc.Rule != "" {
+		return one.doc.Rule
 	}
-	return s.name + ":" + code
+	return s.name + ":" + one.code
 }
 
-func (v *verdict) take(s *says, kind string, one saying, rule string, doc *document) {
-	r := v.reason(s, one.code, rule, one.params, doc)
-	switch kind {
+func (v *verdict) take(s *says, one *saying, rule string) {
+	if one.kind == kindOblige {
+		v.oblige(one, rule)
+		return
+	}
+	r := v.reason(s, one.code, rule, one.params, one.doc)
+	switch one.kind {
 	case kindDeny:
 		v.reasons = append(v.reasons, r)
 	case kindAdvise:
 		v.advice = append(v.advice, r)
 	case kindPend:
 		v.pends = append(v.pends, pending{v.pend(s, one), r})
-	case kindOblige:
-		v.oblige(one, rule, doc)
 	}
 }
 
@@ -145,7 +143,7 @@ func (v *verdict) engineReason(layer, code string) {
 
 // pend fills what a rule left to the registry: who resolves it, where, and until when. A recipient's and an
 // originator's pend is theirs; all others are resolved where the rule is from, the baseline's by the sender.
-func (v *verdict) pend(s *says, one saying) Pend {
+func (v *verdict) pend(s *says, one *saying) Pend {
 	def := v.set.registry.Codes[one.code]
 	p := Pend{Code: one.code, By: cmp.Or(one.by, def.By), Jurisdiction: one.jurisdiction}
 	switch {
@@ -162,13 +160,14 @@ func (v *verdict) pend(s *says, one saying) Pend {
 	return p
 }
 
-func (v *verdict) oblige(one saying, rule string, doc *document) {
-	d := v.duties[one.code]
-	if d == nil {
-		v.duties[one.code] = &duty{code: one.code, params: maps.Clone(one.params), doc: doc, rule: rule}
-		return
+func (v *verdict) oblige(one *saying, rule string) {
+	for i := range v.duties {
+		if d := &v.duties[i]; d.code == one.code {
+			d.params = v.set.registry.Codes[one.code].mergeParams(d.params, one.params)
+			return
+		}
 	}
-	d.params = v.set.registry.Codes[one.code].mergeParams(d.params, one.params)
+	v.duties = append(v.duties, duty{code: one.code, params: maps.Clone(one.params), doc: one.doc, rule: rule})
 }
 
 // approvals resolves pends with verified answers; a refusal denies. Nothing resolves a denial.
@@ -189,11 +188,9 @@ func (v *verdict) approvals(list []Approval) {
 // decision is the end of it.
 func (v *verdict) decision(in Input) Decision {
 	d := Decision{Recipient: v.recipient, Verdict: Delivered, Advice: sortReasons(v.advice), Engine: engineVersion, Input: in}
-	d.Obligations = v.obligations()
 	switch {
 	case len(v.reasons) > 0:
 		d.Verdict, d.Reasons = Denied, sortReasons(v.reasons)
-		d.Obligations = nil
 	case len(v.pends) > 0:
 		d.Verdict = Pending
 		for _, p := range v.pends {
@@ -203,6 +200,9 @@ func (v *verdict) decision(in Input) Decision {
 		slices.SortFunc(d.Pends, comparePends)
 		d.Pends = slices.CompactFunc(d.Pends, func(a, b Pend) bool { return a.Code == b.Code && a.By == b.By && a.Jurisdiction == b.Jurisdiction })
 		d.Reasons = sortReasons(d.Reasons)
+		d.Obligations = v.obligations()
+	default:
+		d.Obligations = v.obligations()
 	}
 	d.Rules = rulesOf(&d)
 	v.provenance(&d)
@@ -215,13 +215,13 @@ func comparePends(a, b Pend) int {
 }
 
 func (v *verdict) obligations() []Obligation {
-	list := make([]Obligation, 0, len(v.duties))
-	for _, code := range sortedKeys(v.duties) {
-		d := v.duties[code]
-		list = append(list, Obligation{
-			Code: code, Params: encodeParams(d.params), On: v.set.registry.Codes[code].On, Rule: d.rule,
+	slices.SortFunc(v.duties, func(a, b duty) int { return cmp.Compare(a.code, b.code) })
+	list := make([]Obligation, len(v.duties))
+	for i, d := range v.duties {
+		list[i] = Obligation{
+			Code: d.code, Params: encodeParams(d.params), On: v.set.registry.Codes[d.code].On, Rule: d.rule,
 			Text: d.doc.Text[mandatoryLanguage], Source: d.doc.Source,
-		})
+		}
 	}
 	return list
 }
@@ -253,7 +253,7 @@ func rulesOf(d *Decision) []string {
 // provenance names the revisions that were asked, and which of them are samples.
 func (v *verdict) provenance(d *Decision) {
 	d.Revisions = make(map[string]string, len(v.used))
-	for input := range v.used {
+	for _, input := range v.used {
 		if rev, ok := v.set.revisions[input]; ok {
 			d.Revisions[input] = rev
 		}

@@ -300,14 +300,11 @@ func baselineVerdict(t interface{ Fatal(...any) }, s *Set, r Request) string {
 		return Denied
 	}
 	e := &evaluation{ctx: context.Background(), cancel: never{}, reg: s.registry}
-	common, err := e.ask(s.pkg, p.sharedInput())
+	common, err := e.ask(s.pkg, p.shared)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := p.own(r.Recipients[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := p.own(r.Recipients[0])
 	rcp, err := e.ask(s.rcp, p.fullInput(o))
 	if err != nil {
 		t.Fatal(err)
@@ -388,10 +385,7 @@ func TestInputIsWhatWasEvaluated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := p.own(r.Recipients[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := p.own(r.Recipients[0])
 	if !in.Equal(p.fullInput(o)) {
 		t.Error("the recorded input is not the evaluated one")
 	}
