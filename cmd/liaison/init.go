@@ -51,6 +51,7 @@ one agency apart; use a pseudonym.`,
 		_ = c.MarkFlagRequired(name) // fails only for a flag that is not declared
 	}
 	_ = c.MarkFlagDirname("dir")
+	c.AddCommand(newInitExchange(env))
 	return c
 }
 

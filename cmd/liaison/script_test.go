@@ -1,10 +1,15 @@
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -13,6 +18,9 @@ import (
 // TestMain makes this test binary the `liaison` of the scripts, so that they
 // run what a user runs, and under the race detector too.
 func TestMain(m *testing.M) {
+	if os.Getenv(asProcess) != "" {
+		os.Exit(runSystem())
+	}
 	testscript.Main(m, map[string]func(){
 		"liaison": func() { os.Exit(runSystem()) },
 	})
@@ -25,7 +33,9 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
+			"exits":  exits,
+			"demo":   startDemo,
+			"setenv": setFrom,
 		},
 	})
 }
@@ -49,4 +59,53 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// startDemo is the script command `demo DIR`: the demo runs in the
+// background, with everything in DIR, until the script ends. It returns when
+// DIR/demo.json says that one may begin.
+func startDemo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: demo DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	cmd := exec.Command("liaison", "demo", "--json", "--dir", dir)
+	cmd.Path, cmd.Env = os.Args[0], append(os.Environ(), asProcess+"=1")
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	cmd.Stderr = cmd.Stdout
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			ts.Fatalf("demo: %v", err)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	var told []string
+	for lines.Scan() {
+		told = append(told, lines.Text())
+		if strings.HasPrefix(lines.Text(), `{"dir":`) && strings.Contains(lines.Text(), `"done":true`) {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			_, err := os.Stat(filepath.Join(dir, "demo.json"))
+			ts.Check(err)
+			return
+		}
+	}
+	ts.Fatalf("the demo did not get to its end:\n%s", strings.Join(told, "\n"))
+}
+
+// setFrom is the script command `setenv NAME FILE MEMBER`: the variable gets
+// a member of the first JSON value in a file.
+func setFrom(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: setenv NAME FILE MEMBER")
+	}
+	var value map[string]any
+	ts.Check(json.NewDecoder(strings.NewReader(ts.ReadFile(args[1]))).Decode(&value))
+	text, ok := value[args[2]].(string)
+	if !ok {
+		ts.Fatalf("%s has no text %q", args[1], args[2])
+	}
+	ts.Setenv(args[0], text)
 }
