@@ -31,7 +31,8 @@ type forge struct {
 	signer  PrivateKey // signs manifest and statement
 	second  PrivateKey // signs the statement, if set
 	message string
-	retired map[string]bool // agencies whose encryption key is retired
+	retired map[string]bool   // agencies whose encryption key is retired
+	owner   map[string]string // agencies whose encryption key is registered for another
 
 	manifestHeader, manifestPayload   string
 	statementHeader, statementPayload string
@@ -208,7 +209,11 @@ func (f *forge) directory(v *vector) {
 	add("it/dcpc", true, f.keys.stranger.Public())
 	for _, a := range append([]string{"ee/pbgb", "ua/npu"}, f.aud...) {
 		if _, _, k := v.key(f.t, f.keys.enc[a].Kid()); k.IsZero() {
-			add(a, !f.retired[a], f.keys.enc[a].Public())
+			owner := a
+			if o := f.owner[a]; o != "" {
+				owner = o
+			}
+			add(owner, !f.retired[a], f.keys.enc[a].Public())
 		}
 	}
 }

@@ -140,6 +140,16 @@ func (b *table) told() {
 		f.protectedHeader(f.replace(f.keys.enc["lv/vp"].Kid(), f.keys.stranger.Kid()))
 	})
 	invalid("recipient-retired", "J37: a retired key", ReasonRecipientRetired, func(f *forge) { f.retired = map[string]bool{"lv/vp": true} })
+	twice := func(f *forge, owner string) {
+		f.aud = []string{"lv/vp", "ua/npu"}
+		f.copied = owner == "ee/pbgb"
+		f.encrypted()
+		f.aud = []string{"lv/vp"}
+		f.owner = map[string]string{"ua/npu": owner}
+		f.protectedHeader(f.replace(`["lv/vp","ua/npu"]`, `["lv/vp"]`))
+	}
+	invalid("recipient-twice", "J29: two keys of one agency", ReasonRecipientTwice, func(f *forge) { twice(f, "lv/vp") })
+	invalid("copy-twice", "J29: two keys of the sender", ReasonRecipientTwice, func(f *forge) { twice(f, "ee/pbgb") })
 	invalid("only-copy", "a copy for the sender instead of the recipient", ReasonRecipientMissing, func(f *forge) {
 		f.protectedHeader(f.replace(f.keys.enc["lv/vp"].Kid(), f.keys.enc["ee/pbgb"].Kid()))
 	})
