@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,7 @@ type Options struct {
 	DPO      string        // profile of its data-protection officer; empty: the one beside it, if there is one
 	Admin    string        // URL of the admin listener, for the server's CPU; empty: from the demo's directory, if it is one
 	Clients  int           // that post at the same time; 0: 16
-	Packages int           // to post; 0: 2,000
+	Packages int           // to post; 0: 2,000. Fewer, if sealing them takes too long
 	Size     int           // bytes of each message before sealing; 0: 4 KiB
 	To       []string      // recipients; empty: what the samples permit
 	Duration time.Duration // the longest that posting may take; 0: 15 s
@@ -155,32 +156,39 @@ func (r *run) close() {
 	}
 }
 
+// sealing is the longest that packages are sealed beforehand: what is ready
+// by then is posted.
+const sealing = 8 * time.Second
+
 // seal makes the packages, on all cores.
 func (r *run) seal() error {
-	r.sealed = make([]*envelope.Sealed, r.Packages)
-	return r.each(4, func(i int) error {
-		in := r.plan.input(r.profile, r.Size, i)
-		s, err := envelope.Seal(in)
-		r.sealed[i] = s
+	sealed := make([]*envelope.Sealed, r.Packages)
+	until := time.Now().Add(sealing)
+	err := each(r.Packages, func(i int) (bool, error) {
+		s, err := envelope.Seal(r.plan.input(r.profile, r.Size, i))
+		sealed[i] = s
 		r.Progress("sealing", i+1, r.Packages)
-		return err
+		return time.Now().Before(until), err
 	})
+	r.sealed = slices.DeleteFunc(sealed, func(s *envelope.Sealed) bool { return s == nil })
+	return err
 }
 
-// each runs f for each package with n workers until one fails.
-func (r *run) each(n int, f func(i int) error) error {
+// each runs f for 0 to n-1 on all cores until it says no or fails.
+func each(n int, f func(i int) (more bool, err error)) error {
 	var next atomic.Int64
+	var stop atomic.Bool
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
-	for range n {
+	for range runtime.NumCPU() {
 		wg.Go(func() {
-			for failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= r.Packages {
-					return
-				}
-				if err := f(i); err != nil {
+			for i := int(next.Add(1)) - 1; i < n && !stop.Load(); i = int(next.Add(1)) - 1 {
+				more, err := f(i)
+				if err != nil {
 					failed.CompareAndSwap(nil, &err)
+				}
+				if !more || err != nil {
+					stop.Store(true)
 				}
 			}
 		})
@@ -208,7 +216,7 @@ func (r *run) post(ctx context.Context) {
 					return
 				}
 				r.one(ctx, c, r.sealed[i])
-				r.Progress("posting", i+1, r.Packages)
+				r.Progress("posting", i+1, len(r.sealed))
 			}
 		})
 	}
