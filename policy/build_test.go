@@ -1,9 +1,208 @@
 package policy
 
-import "testing"
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
 
 func TestSamplesBuild(t *testing.T) {
 	if _, err := Build(Samples()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestRegoTests runs the tests of the library and of every sample, and fails when there are none.
+func TestRegoTests(t *testing.T) {
+	in := Samples()
+	set := sampleSet(t)
+	f := &findings{}
+	common := commonUnit(f)
+	common.parse(in.Common, factsFile, codesFile)
+	units := map[string]*unit{"": common}
+	for j, src := range in.Rules {
+		units[j] = jurisdictionUnit(j, f)
+		units[j].parse(src)
+		for p, m := range common.modules {
+			if strings.HasSuffix(p, "/lib.rego") {
+				units[j].modules[p] = m
+			}
+		}
+	}
+	for j, u := range units {
+		modules := maps.Clone(u.modules)
+		maps.Copy(modules, u.testing)
+		results, err := runRego(context.Background(), modules, set.examples(j))
+		if err != nil {
+			t.Fatalf("%s: %v", u.input, err)
+		}
+		if len(results) < 3 {
+			t.Errorf("%s: only %d tests", u.input, len(results))
+		}
+		for _, r := range results {
+			if !r.Pass() {
+				t.Errorf("%s", r)
+			}
+		}
+	}
+}
+
+// TestStepsLeaveRoom: the limit of steps is far above what the baseline needs, and is not out of reach.
+func TestStepsLeaveRoom(t *testing.T) {
+	s := sampleSet(t)
+	most := 0
+	for _, l := range []*layer{s.pkg, s.rcp} {
+		for _, in := range s.corpus("ee") {
+			c := &stepCounter{cancel: never{}}
+			e := &evaluation{ctx: context.Background(), cancel: never{}, reg: s.registry, tracer: c}
+			if _, err := e.ask(l, in); err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, c.steps)
+		}
+	}
+	if most < 300 || most > maxSteps/4 {
+		t.Errorf("the baseline takes %d steps of %d", most, maxSteps)
+	}
+}
+
+// TestRevisions: a revision names contents, each input has one, and its source can be had by it.
+func TestRevisions(t *testing.T) {
+	s := sampleSet(t)
+	if len(s.Revisions()) != 13 {
+		t.Errorf("%v", s.Revisions())
+	}
+	for name, rev := range s.Revisions() {
+		src, ok := s.Source(rev)
+		if !ok || src.Revision() != rev {
+			t.Errorf("%s: no source of %s", name, rev)
+		}
+	}
+	a := Source{Files: map[string][]byte{"a": []byte("bc"), "d": nil}}
+	for _, b := range []Source{
+		{Files: map[string][]byte{"ab": []byte("c"), "d": nil}}, {Files: map[string][]byte{"a": []byte("bcd")}}, {Files: map[string][]byte{"a": []byte("b"), "cd": nil}}, {},
+	} {
+		if a.Revision() == b.Revision() {
+			t.Errorf("%v and %v have one revision", a.Files, b.Files)
+		}
+	}
+}
+
+// TestFactsAreDated: what lapses closes, what is unknown is the strictest.
+func TestFactsAreDated(t *testing.T) {
+	f := sampleSet(t).facts
+	for _, c := range []struct {
+		table, j, day string
+		want          bool
+	}{
+		{tableAdequate, "gb", "2021-06-27", false}, {tableAdequate, "gb", "2021-06-28", true}, {tableAdequate, "gb", "2031-12-27", true},
+		{tableAdequate, "gb", "2031-12-28", false}, {tableAdequate, "xx", "2026-11-22", false}, {tableDeathPenalty, "xx", "2026-11-22", true},
+		{tableDeathPenalty, "ee", "2026-11-22", false}, {tableDeathPenalty, "by", "2026-11-22", true}, {tableLED, "ua", "2026-11-22", false},
+		{tableNotLED, "xx", "2026-11-22", false}, {tableChannelFree, "eu", "2027-06-11", true}, {tableChannelFree, "eu", "2027-06-12", false},
+	} {
+		if got := f.flag(c.table, c.j, c.day); got != c.want {
+			t.Errorf("%s of %s on %s is %v", c.table, c.j, c.day, got)
+		}
+	}
+	if tier := f.at(tableTier, "gb", "2032-01-15").code; tier != "t4" {
+		t.Errorf("a tier that has lapsed is %s", tier)
+	}
+}
+
+// TestBadCommon: a baseline that lost a rule, or data that contradict themselves, are refused.
+func TestBadCommon(t *testing.T) {
+	change := func(file, old, new string) Inputs {
+		in := Samples()
+		files := maps.Clone(in.Common.Files)
+		if !strings.Contains(string(files[file]), old) {
+			t.Fatalf("%s has no %q", file, old)
+		}
+		files[file] = []byte(strings.Replace(string(files[file]), old, new, 1))
+		in.Common.Files = files
+		in.Rules = map[string]Source{}
+		return in
+	}
+	for name, c := range map[string]struct {
+		in   Inputs
+		want string
+	}{
+		"a rule that nothing meets":         {change("pkg.rego", `met contains "R2" if`, `met contains "R3" if`), "rule R2 is required in phase package, and nothing meets it"},
+		"a rule id that nobody knows":       {change("pkg.rego", `met contains "R2" if`, `met contains "R222" if`), "an id that the registry does not have"},
+		"a package that sees the recipient": {change("pkg.rego", `input.sender.active == true`, `input.recipient.active == true`), "looks at the recipient"},
+		"facts that overlap":                {change("facts.json", `"ru": [{`, `"ru": [{"from": "2020-01-01", "until": "2022-03-01", "value": "t4", "source": "x"}, {`), "intervals overlap"},
+		"a fact without an end":             {change("facts.json", `"until": "9999-12-31", `, ``), "not a date"},
+		"a fact that ends before":           {change("facts.json", `"from": "2018-05-06", "until": "9999-12-31"`, `"from": "2018-05-06", "until": "2018-05-05"`), "before it begins"},
+		"a tier that is none":               {change("facts.json", `"value": "t2"`, `"value": "t9"`), "not a value of the table"},
+		"a table that is missing":           {change("facts.json", `"adequate": {`, `"adequacy": {`), "no table"},
+		"a name twice":                      {change("facts.json", `"v": 1,`, `"v": 1, "v": 1,`), "twice"},
+		"an obligation with an audience":    {change("codes.json", `"kind": "oblige", "on": "recipient", "audience": "all"`, `"kind": "oblige", "on": "recipient", "audience": "own"`), "never masked"},
+		"a kind that is none":               {change("codes.json", `"kind": "deny"`, `"kind": "permit"`), "no kind"},
+		"an engine's code without a text":   {change("codes.json", `"rules_missing"`, `"rules_gone"`), "of the engine"},
+	} {
+		list := findingsOf(t, c.in)
+		if !slices.ContainsFunc(list, func(f Finding) bool { return f.Input == "common" && strings.Contains(f.Message, c.want) }) {
+			t.Errorf("%s: want %q: %v", name, c.want, list)
+		}
+	}
+}
+
+// TestDeclaredIsItsOwn: nobody declares for another, and rules need a declaration.
+func TestDeclaredIsItsOwn(t *testing.T) {
+	in := Samples()
+	in.Declared = maps.Clone(in.Declared)
+	in.Declared["lv"] = in.Declared["ee"]
+	if list := findingsOf(t, in); list == nil || list[0].Input != "declared/lv" {
+		t.Errorf("%v", list)
+	}
+	delete(in.Declared, "lv")
+	if list := findingsOf(t, in); list == nil || list[0].Input != "rules/lv" {
+		t.Errorf("%v", list)
+	}
+}
+
+func TestParseDeclared(t *testing.T) {
+	good := string(Samples().Declared["ua"].Files[declaredFile])
+	if d, err := ParseDeclared([]byte(good)); err != nil || d.Jurisdiction != "ua" || len(d.Instruments) != 4 {
+		t.Fatal(err, d)
+	}
+	for name, c := range map[string][2]string{
+		"an unknown member":              {`"v": 1`, `"v": 1, "x": 1`},
+		"a member twice":                 {`"v": 1`, `"v": 1, "v": 1`},
+		"a name in other letters":        {`"kind": "state"`, `"Kind": "state"`},
+		"an agency of another":           {`"id": "ua/npu"`, `"id": "lv/npu"`},
+		"a contact point of another":     {`"contact_point": "ua/npu"`, `"contact_point": "ee/pbgb"`},
+		"a type that is none":            {`"spoc"`, `"army"`},
+		"a date that is none":            {`"2009-01-01"`, `"2009-02-29"`},
+		"an end before the beginning":    {`"2009-01-01"`, `"9999-12-31"`},
+		"a law with parties":             {`"kind": "treaty"`, `"kind": "law"`},
+		"a treaty with itself":           {`"ee"`, `"ua"`},
+		"an assurance that nobody knows": {`"no_death_penalty"`, `"no_penalty"`},
+		"no languages":                   {`"languages": [`, `"languages": [], "x": [`},
+	} {
+		bad := strings.Replace(good, c[0], c[1], 1)
+		if name == "an end before the beginning" {
+			bad = strings.Replace(bad, `"until": "9999-12-31"`, `"until": "2001-01-01"`, 2)
+		}
+		if bad == good {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		if _, err := ParseDeclared([]byte(bad)); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for s, want := range map[string]Text{
+		"": {0, true}, "For the purposes of the investigation.": {38, true}, "as requested, as requested, as requested": {40, true},
+		"aaaaaaaaaaaaaaaaaaaaaaaa": {24, true}, "xx xx xx xx xx xx xx xx": {23, true},
+		"  The   suspect\n lives in Riga. ": {26, false}, "Подозреваемый живёт в Риге": {26, false},
+		"criminal investigation of the fire in Tartu": {43, false},
+	} {
+		if got := NewText(s); got != want {
+			t.Errorf("%q is %v, want %v", s, got, want)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -19,50 +20,79 @@ const exampleMeta = `{"v":1,"message_type":"spontaneous","content_kind":"operati
 "originator":["ee/pbgb"],"onward":{"rule":"with_authorisation"},"retention":{"review_by":"2027-11-22","erase_by":"2028-11-22"},
 "urgency":{"level":"routine"},"channel_justification":"third_party_involved","hr_attestation":true,"language":"en"}`
 
-// exampleParties are sender and recipient where the jurisdiction itself has no agency to offer.
-var exampleParties = [2]Party{
-	{ID: "ee/pbgb", Jurisdiction: "ee", Type: "spoc", Active: true, Competences: allPurposes},
-	{ID: "lv/vp", Jurisdiction: "lv", Type: "spoc", Active: true, Competences: allPurposes},
+var allPurposes = []string{"prevention", "detection", "investigation", "prosecution", "execution_of_penalty", "public_security_threat", "missing_person"}
+
+// examplePlaces are the countries of the examples; a jurisdiction under test takes the place of the first of them that
+// is not itself. They are as the facts of common say, and declare what an example needs, whoever is on the exchange.
+var examplePlaces = []string{"ee", "lv", "it"}
+
+func exampleDeclared(j string) *Declared {
+	id := j + "/unit"
+	return &Declared{
+		V: 1, Jurisdiction: j, ContactPoint: id,
+		Agencies:    []DeclaredAgency{{ID: id, Type: "spoc", Competences: allPurposes}},
+		Instruments: []Instrument{{ID: "example-law", Kind: "law", From: "2000-01-01", Until: endless}},
+	}
 }
 
-var allPurposes = []string{"prevention", "detection", "investigation", "prosecution", "execution_of_penalty", "public_security_threat", "missing_person"}
+// cast is who takes part in the examples of a jurisdiction.
+type cast struct {
+	set               *Set
+	own, other, third Party
+}
+
+func (s *Set) cast(j string) cast {
+	c := cast{set: &Set{registry: s.registry, facts: s.facts, declared: map[string]*Declared{}}}
+	for _, place := range examplePlaces {
+		c.set.declared[place] = exampleDeclared(place)
+	}
+	places := slices.DeleteFunc(slices.Clone(examplePlaces), func(p string) bool { return p == j })
+	if d := s.declared[j]; d != nil {
+		c.set.declared[j] = d
+		places = append([]string{j}, places...)
+	}
+	c.own, c.other, c.third = c.party(places[0]), c.party(places[1]), c.party(places[2])
+	return c
+}
+
+func (c cast) party(j string) Party {
+	a := c.set.declared[j].Agencies[0]
+	return Party{ID: a.ID, Jurisdiction: j, Type: a.Type, Active: true, Competences: a.Competences}
+}
 
 // examples returns the inputs for the tests of a jurisdiction; of common when j is empty.
 func (s *Set) examples(j string) map[string]*ast.Term {
-	own, other := exampleParties[0], exampleParties[1]
-	if d := s.declared[j]; d != nil {
-		a := d.Agencies[0]
-		own = Party{ID: a.ID, Jurisdiction: j, Type: a.Type, Active: true, Competences: a.Competences}
-	}
-	if other.Jurisdiction == own.Jurisdiction {
-		other = exampleParties[0]
-	}
-	third := Party{ID: "it/dcpc", Jurisdiction: "it", Type: "spoc", Active: true, Competences: allPurposes}
+	c := s.cast(j)
 	return map[string]*ast.Term{
-		"send":    s.example(own, other, own, exampleMeta),
-		"receive": s.example(other, own, other, exampleMeta),
-		"onward":  s.example(other, third, own, exampleMeta),
+		"send":    c.input(c.own, c.other, c.own, exampleMeta),
+		"receive": c.input(c.other, c.own, c.other, exampleMeta),
+		"onward":  c.input(c.other, c.third, c.own, exampleMeta),
 	}
 }
 
-func (s *Set) example(from, to, originator Party, meta string) *ast.Term {
+// input makes the input of a package; its parts are constants of this package, so failing is a mistake of it.
+func (c cast) input(from, to, originator Party, text string) *ast.Term {
 	var m map[string]any
-	if err := json.Unmarshal([]byte(meta), &m); err != nil {
-		panic(err) // a constant of this file
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		panic(err)
 	}
 	m["originator"] = []string{originator.ID}
+	for _, i := range c.set.declared[from.Jurisdiction].Instruments {
+		if i.Kind == "law" {
+			m["legal_basis"] = []any{map[string]string{"instrument": i.ID, "article": "1", "jurisdiction": from.Jurisdiction}}
+		}
+	}
 	claimed, err := json.Marshal(m)
 	if err != nil {
 		panic(err)
 	}
 	r := Request{
-		Action: ActionSend, Now: exampleDay, MessageType: m["message_type"].(string), Sender: from, Recipients: []Recipient{{to}},
+		Action: ActionSend, Now: exampleDay, MessageType: "spontaneous", Sender: from, Recipients: []Recipient{{to}},
 		Claimed: claimed, Justification: NewText("The suspects live near the port where the load of the case arrives."),
 	}
-	p, err := s.newPack(&r)
+	p, err := c.set.newPack(&r)
 	if err != nil {
 		panic(err)
 	}
-	o := p.own(r.Recipients[0])
-	return p.fullInput(o)
+	return p.fullInput(p.own(r.Recipients[0]))
 }

@@ -51,15 +51,10 @@ func (b *builder) checkSteps(input, j string, layers ...*layer) {
 // corpus are the inputs that rules are measured on: an ordinary one in each role, and the largest that the schema
 // allows.
 func (s *Set) corpus(j string) []*ast.Term {
-	ex := s.examples(j)
-	own, other := exampleParties[0], exampleParties[1]
-	if d := s.declared[j]; d != nil {
-		own = Party{ID: d.Agencies[0].ID, Jurisdiction: j, Type: d.Agencies[0].Type, Active: true, Competences: d.Agencies[0].Competences}
-	}
-	large := largestMeta()
+	ex, c, large := s.examples(j), s.cast(j), largestMeta()
 	return []*ast.Term{
 		ex["send"], ex["receive"], ex["onward"],
-		s.example(own, other, own, large), s.example(other, own, own, large),
+		c.input(c.own, c.other, c.third, large), c.input(c.other, c.own, c.third, large),
 	}
 }
 
@@ -77,9 +72,6 @@ func largestMeta() string {
 	m["relates_to"] = repeat(16, func(i int) any { return map[string]any{"package": fmt.Sprint("p-", i), "relation": "forwards"} })
 	m["cc_spoc"] = repeat(16, func(i int) any { return fmt.Sprint("ee/a", i) })
 	m["prior_authorisation"] = repeat(8, func(i int) any { return map[string]any{"originator": fmt.Sprint("se/a", i), "state": "granted"} })
-	m["legal_basis"] = repeat(8, func(i int) any {
-		return map[string]any{"instrument": fmt.Sprint("law-", i), "article": "1", "jurisdiction": "ee"}
-	})
 	m["handling"] = map[string]any{"code": "H3", "conditions": repeat(16, func(int) any { return map[string]any{"code": "no_onward"} })}
 	m["onward"] = map[string]any{"rule": "listed", "listed": repeat(64, func(i int) any { return fmt.Sprintf("x%d", i) })}
 	m["crime_areas"] = repeat(8, func(int) any { return "drug_trafficking" })
