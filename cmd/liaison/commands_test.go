@@ -440,3 +440,21 @@ func TestSafeName(t *testing.T) {
 		t.Errorf("a long name became %q", long)
 	}
 }
+
+// FuzzSafeName: whatever a sender calls a file, it stays in its directory.
+func FuzzSafeName(f *testing.F) {
+	for _, seed := range []string{"scan.pdf", "../x", `..\x`, "\u202Egnp.exe", "com9.", strings.Repeat("ä", 200), ". .", "a/.", "~/.x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		got := safeName(name, 0)
+		switch {
+		case got == "" || len(got) > maxFileName || filepath.Base(got) != got || !filepath.IsLocal(got):
+			t.Errorf("safeName(%q) = %q", name, got)
+		case strings.ContainsAny(got, "/\\:\x00") || strings.ContainsAny(got[:1], ".-~ ") || printable(got) != got:
+			t.Errorf("safeName(%q) = %q", name, got)
+		case safeName(got, 0) != got:
+			t.Errorf("safeName(%q) = %q, again %q", name, got, safeName(got, 0))
+		}
+	})
+}

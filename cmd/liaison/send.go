@@ -29,7 +29,7 @@ type sending struct {
 	to, attach, text         []string
 	meta, statement, subject string
 	structured, format       string
-	receipt                  string
+	receipt, again           string
 	days                     int
 	dryRun, copyToSelf       bool
 }
@@ -37,7 +37,7 @@ type sending struct {
 func newSend(env *environment) *cobra.Command {
 	s := &sending{env: env}
 	c := &cobra.Command{
-		Use:   "send --to AGENCY... --meta FILE --reason TEXT [MESSAGE|-]",
+		Use:   "send --to AGENCY... --meta FILE --reason TEXT [MESSAGE|-] | send --again ID",
 		Short: "Sign, encrypt and send a package",
 		Long: `send encrypts a message and files to each recipient, signs what all parties may
 read (--meta) and what only the exchange and your own data-protection officer
@@ -51,7 +51,9 @@ denied recipient the rule, its source and what to do (exit code 3).
 The message is the argument, or standard input if the argument is "-".
 What is sent is proven by a receipt, which anybody verifies offline with
 "liaison receipt verify". It is kept in the profile, in receipts/, or in the
-file that --receipt names.
+file that --receipt names. If the connection breaks and nobody knows whether the
+package was accepted, it is kept in the profile, and "send --again ID" posts the
+very same package: it is never delivered twice.
 
 --meta is YAML or JSON: the codes of the package, as the exchange serves their
 schema at /schemas/meta. --statement is YAML or JSON with any of approvals
@@ -59,6 +61,7 @@ schema at /schemas/meta. --statement is YAML or JSON with any of approvals
 		Example: `  liaison send --to lv/vp --meta meta.yaml --reason "Findings for the joint team" "Meet at 18:00."
   liaison send --to lv/vp --to it/dcpc --meta meta.yaml --attach scan.pdf --reason "Joint investigation 2026-117" - < report.txt
   liaison send --to lv/vp --meta meta.yaml --dry-run --reason "Findings for the joint team"
+  liaison send --again 0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d
   liaison send --to lv/vp --meta meta.json --receipt r.txt --json --reason "Findings for the joint team" "Text" | jq -r .id`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: withClient(env, &s.profileFlags, s.run),
@@ -78,13 +81,17 @@ schema at /schemas/meta. --statement is YAML or JSON with any of approvals
 	f.BoolVar(&s.copyToSelf, "copy-to-self", false, "encrypt to your own agency too, so that you can open the package again")
 	f.BoolVar(&s.dryRun, "dry-run", false, "ask what policy would decide, and send nothing")
 	f.StringVar(&s.receipt, "receipt", "", "write the receipt to this file, or to standard output if it is - (default: in the profile)")
-	for _, name := range []string{"to", "meta"} {
-		_ = c.MarkFlagRequired(name) // fails only for a flag that is not declared
-	}
+	f.StringVar(&s.again, "again", "", "post this package again, which was kept because its answer never came")
+	c.MarkFlagsMutuallyExclusive("again", "to")
+	c.MarkFlagsMutuallyExclusive("again", "meta")
+	c.MarkFlagsMutuallyExclusive("again", "dry-run")
 	return c
 }
 
 func (s *sending) run(ctx context.Context, c *client.Client, args []string) error {
+	if s.again != "" {
+		return s.repeat(ctx, c, args)
+	}
 	in, err := s.input(args)
 	if err != nil {
 		return err
@@ -99,8 +106,16 @@ func (s *sending) run(ctx context.Context, c *client.Client, args []string) erro
 	sent, err := c.Send(ctx, in)
 	bar.end()
 	defer sent.Close()
+	if sent != nil && sent.Receipt == nil && client.Temporary(err) {
+		return s.keep(sent, err)
+	}
+	return s.settle(sent, err)
+}
+
+// settle keeps the receipt and tells what became of the package.
+func (s *sending) settle(sent *client.Sent, err error) error {
 	if sent == nil || sent.Receipt == nil {
-		return sendError(err)
+		return err
 	}
 	file, saveErr := s.saveReceipt(sent)
 	if sent.Outcomes == nil { // denied
@@ -112,17 +127,56 @@ func (s *sending) run(ctx context.Context, c *client.Client, args []string) erro
 	return errors.Join(s.tell(sent, file), err, saveErr)
 }
 
-// sendError adds what to do when nobody knows whether the package arrived.
-func sendError(err error) error {
-	if client.Temporary(err) && !errors.Is(err, api.RateLimited) {
-		return &exitError{err: err, code: exitUnavailable,
-			fix: "look with `liaison inbox --box outbox` whether the package was accepted before you send it again"}
+// unsent is where a package is kept until it is known what became of it.
+func (s *sending) unsent(id string) (string, error) {
+	dir, err := s.path(s.env)
+	return filepath.Join(dir, "unsent", id), err
+}
+
+// keep keeps a package of which nobody knows whether it was accepted.
+func (s *sending) keep(sent *client.Sent, cause error) error {
+	dir, err := s.unsent(sent.ID())
+	if err == nil {
+		err = client.Save(sent.Sealed, dir)
 	}
-	return err
+	fix := fmt.Sprintf("it is not known whether the package was accepted; find out, without sending it twice: liaison send --again %s", sent.ID())
+	if err != nil {
+		fix = fmt.Sprintf("look in the outbox (liaison inbox --box outbox) for package %s before you send it anew: it could not be kept", sent.ID())
+	}
+	return errors.Join(&exitError{err: cause, code: exitUnavailable, fix: fix}, err)
+}
+
+// repeat posts a package that was kept, and forgets it once it is known what
+// became of it.
+func (s *sending) repeat(ctx context.Context, c *client.Client, args []string) error {
+	if len(args) > 0 || filepath.Base(s.again) != s.again {
+		return usageError(errors.New("--again takes the id of a kept package, and nothing else"), "liaison send --again ID")
+	}
+	dir, err := s.unsent(s.again)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return usageError(fmt.Errorf("no package %s is kept in this profile", s.again), "look into unsent/ of the profile, and at the outbox: liaison inbox --box outbox")
+	}
+	bar := s.env.progress("sending", true)
+	sent, err := c.PostSaved(ctx, dir, bar.set)
+	bar.end()
+	if errors.Is(err, api.PackageInvalid) {
+		err = withFix(err, "the package was never accepted, and is refused now, as a rule for its age: send it anew; what was kept of it is removed")
+	}
+	var refused *api.Problem
+	if sent != nil && sent.Receipt != nil || errors.As(err, &refused) && !client.Temporary(err) {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return s.settle(sent, err)
 }
 
 // input makes a package of flags, files and message.
 func (s *sending) input(args []string) (in client.SendInput, err error) {
+	if len(s.to) == 0 || s.meta == "" {
+		return in, usageError(errors.New("no recipient, or no meta"), "give --to AGENCY and --meta FILE, such as: liaison send --to lv/vp --meta meta.yaml …")
+	}
 	if err := s.needReason(); err != nil {
 		return in, err
 	}

@@ -41,14 +41,16 @@ type SendInput struct {
 // Sent is what became of a package. If sending failed after the package was sealed, Send returns it beside the error, so that
 // the very same package can be posted again. Close it when done.
 type Sent struct {
-	Sealed   *envelope.Sealed
-	Outcomes []api.Outcome // in the order of the recipients; nil if the exchange did not accept the package
-	Receipt  *Receipt      // of the own entry; nil if there is none
-	Repeat   bool          // the exchange had accepted this package before; outcomes and receipt are the first ones
+	Sealed   *envelope.Sealed // nil after PostSaved
+	Outcomes []api.Outcome    // in the order of the recipients; nil if the exchange did not accept the package
+	Receipt  *Receipt         // of the own entry; nil if there is none
+	Repeat   bool             // the exchange had accepted this package before; outcomes and receipt are the first ones
+
+	id string
 }
 
 // ID is the id of the package.
-func (s *Sent) ID() string { return s.Sealed.JTI }
+func (s *Sent) ID() string { return s.id }
 
 // Close removes the encrypted attachments of the package from the spool. A nil Sent is closed already.
 func (s *Sent) Close() error {
@@ -70,7 +72,7 @@ func (c *Client) Send(ctx context.Context, in SendInput) (*Sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.post(ctx, sealed, in.Progress)
+	return c.postSealed(ctx, sealed, in.Progress)
 }
 
 // Seal makes a package that PostSealed sends.
@@ -110,16 +112,24 @@ func (c *Client) Seal(ctx context.Context, in SendInput) (*envelope.Sealed, erro
 
 // PostSealed posts a package that was sealed before, byte for byte: the first time or again.
 func (c *Client) PostSealed(ctx context.Context, sealed *envelope.Sealed) (*Sent, error) {
-	return c.post(ctx, sealed, nil)
+	return c.postSealed(ctx, sealed, nil)
 }
 
-func (c *Client) post(ctx context.Context, sealed *envelope.Sealed, progress func(sent, total int64)) (*Sent, error) {
-	sent := &Sent{Sealed: sealed}
-	m, err := envelope.ParseManifest(sealed.Manifest)
+func (c *Client) postSealed(ctx context.Context, sealed *envelope.Sealed, progress func(sent, total int64)) (*Sent, error) {
+	sent, err := c.post(ctx, sealed.Manifest, sealedParts(sealed), progress)
+	sent.Sealed, sent.id = sealed, sealed.JTI
+	return sent, err
+}
+
+// post posts a package of these parts and verifies the answer. What it returns is never nil.
+func (c *Client) post(ctx context.Context, manifest []byte, parts []part, progress func(sent, total int64)) (*Sent, error) {
+	sent := &Sent{}
+	m, err := envelope.ParseManifest(manifest)
 	if err != nil {
 		return sent, err
 	}
-	got, status, err := c.PostRaw(ctx, sealed, progress)
+	sent.id = m.JTI
+	got, status, err := c.postParts(ctx, parts, progress)
 	var refused *api.Problem
 	if errors.As(err, &refused) && errors.Is(err, api.PolicyDenied) {
 		return sent, c.denied(ctx, sent, m, refused)
@@ -133,6 +143,11 @@ func (c *Client) post(ctx context.Context, sealed *envelope.Sealed, progress fun
 // PostRaw posts a sealed package and returns the answer, its status (201, or 200 for a repeat), and no more: nothing about
 // the answer is verified. It is for tools that measure; others use Send or PostSealed.
 func (c *Client) PostRaw(ctx context.Context, sealed *envelope.Sealed, progress func(sent, total int64)) (*api.Accepted, int, error) {
+	return c.postParts(ctx, sealedParts(sealed), progress)
+}
+
+// sealedParts are the parts of a package in their fixed order.
+func sealedParts(sealed *envelope.Sealed) []part {
 	parts := []part{
 		bytesPart(api.PartManifest, api.MediaJOSE, sealed.Manifest),
 		bytesPart(api.PartStatement, api.MediaJOSE, sealed.Statement),
@@ -141,6 +156,10 @@ func (c *Client) PostRaw(ctx context.Context, sealed *envelope.Sealed, progress 
 	for _, a := range sealed.Attachments {
 		parts = append(parts, part{name: api.PartAttachment, mediaType: api.MediaBinary, size: a.Size, open: a.Open})
 	}
+	return parts
+}
+
+func (c *Client) postParts(ctx context.Context, parts []part, progress func(sent, total int64)) (*api.Accepted, int, error) {
 	contentType, body, err := form(parts)
 	if err != nil {
 		return nil, 0, err
