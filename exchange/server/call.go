@@ -222,6 +222,17 @@ func (c *call) stream(status int, media string, r io.Reader, size int64) error {
 // start sends the header of an answer and returns where its body goes.
 func (c *call) start(status int, media string, size int64) (io.Writer, error) {
 	w := &pacedWriter{w: c.w, pace: c.s.pace(http.NewResponseController(c.w).SetWriteDeadline)}
+	if c.body != nil && c.r.ProtoMajor == 1 {
+		large, until := c.body.leftover()
+		if large || len(c.r.TransferEncoding) > 0 {
+			// net/http prefers Transfer-Encoding to a Content-Length beside
+			// it and does not tell; what another reader might take for the
+			// next request is not read (RFC 9112 §6.1).
+			c.w.Header().Set("Connection", "close")
+		} else if until.After(w.pace.start) {
+			w.pace.start = until
+		}
+	}
 	if err := w.pace.after(0); err != nil {
 		return nil, fmt.Errorf("deadline of the answer: %w", err)
 	}

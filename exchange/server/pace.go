@@ -24,26 +24,45 @@ func (s *Server) pace(set func(time.Time) error) pace {
 }
 
 // after moves the deadline for a transfer that has passed n bytes.
-func (p pace) after(n int64) error {
-	return p.set(p.start.Add(p.grace + time.Duration(n/p.rate)*time.Second))
+func (p pace) after(n int64) error { return p.set(p.deadline(n)) }
+
+func (p pace) deadline(n int64) time.Time {
+	return p.start.Add(p.grace + time.Duration(n/p.rate)*time.Second)
 }
 
 // pacedBody is a request's body that must keep pace. Its errors are refusals.
 type pacedBody struct {
 	body io.Reader
+	size int64 // as the header says; -1 unknown
 	pace pace
 	n    int64
-	err  error
+	err  error // of the last Read; io.EOF at the end
 }
 
 // newBody puts the first deadline on the body, so that even one that nobody
-// reads cannot hold its connection.
+// reads cannot hold its connection. Where there is none, it takes away the
+// deadline of the header.
 func (s *Server) newBody(w http.ResponseWriter, r *http.Request) (*pacedBody, error) {
-	b := &pacedBody{body: r.Body, pace: s.pace(http.NewResponseController(w).SetReadDeadline)}
-	if r.ContentLength == 0 {
-		return b, nil
+	b := &pacedBody{body: r.Body, size: r.ContentLength, pace: s.pace(http.NewResponseController(w).SetReadDeadline)}
+	if b.size == 0 {
+		b.err = io.EOF
+		return b, b.pace.set(time.Time{})
 	}
 	return b, b.pace.after(0)
+}
+
+// maxDiscard is how much of a body net/http may read before the answer goes
+// out, so that the connection can be used again.
+const maxDiscard = 64 << 10
+
+// leftover tells what becomes of a body that was not read to its end: whether
+// so much is left that the connection is better closed, and until when
+// net/http may be busy with the rest.
+func (b *pacedBody) leftover() (large bool, until time.Time) {
+	if b.err == io.EOF {
+		return false, time.Time{}
+	}
+	return b.size < 0 || b.size-b.n > maxDiscard, b.pace.deadline(b.n)
 }
 
 // Read reads on; the same error comes again.

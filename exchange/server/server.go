@@ -70,6 +70,7 @@ func New(cfg Config) (*Server, error) {
 		Handler:           s.Handler(),
 		TLSConfig:         cfg.Gatekeeper.ServerTLS(),
 		ReadHeaderTimeout: limits.Header,
+		ReadTimeout:       limits.Header + limits.Grace, // of requests that never reach a call; a call sets its own
 		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    maxHeader,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},

@@ -1,0 +1,421 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/server"
+)
+
+// One stopped exchange for the tests that need a server of their own.
+func TestHostile(t *testing.T) {
+	w := newWire(t)
+	large := w.seal(demo.EEtoLV, 32<<20)
+	w.as("ee/pbgb", "unit").post(large).want(t, http.StatusCreated)
+	w.Stop()
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *wire)
+	}{
+		{"smuggling", testSmuggling}, {"headers", testHeaders}, {"slow", testSlow}, {"lengths", testLengths}, {"continue", testContinue},
+		{"overload", testOverload}, {"faults", testFaults}, {"revocation", testRevocation}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
+		{"slow reader", func(t *testing.T, w *wire) { testSlowReader(t, w, large.JTI) }},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
+	}
+}
+
+// What could be read in two ways is refused, and nothing after it is read.
+func testSmuggling(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Grace: time.Second}, unwrapped)
+	const inner = "GET " + api.RouteAgencies + " HTTP/1.1\r\nHost: exchange\r\n\r\n"
+	chunked := "Transfer-Encoding: chunked"
+	for name, c := range map[string]struct {
+		header []string
+		body   string
+	}{
+		"two lengths":                {consulting("Content-Length: 0", "Content-Length: 70"), inner},
+		"length list":                {consulting("Content-Length: 0, 70"), inner},
+		"length with sign":           {consulting("Content-Length: +0"), inner},
+		"negative length":            {consulting("Content-Length: -1"), inner},
+		"hexadecimal length":         {consulting("Content-Length: 0x0"), inner},
+		"length overflow":            {consulting("Content-Length: 18446744073709551616"), inner},
+		"empty length":               {consulting("Content-Length: "), inner},
+		"length with space":          {consulting("Content-Length : 0"), inner},
+		"length by bare CR":          {consulting("X: y\rContent-Length: 0"), inner},
+		"unknown encoding":           {consulting("Transfer-Encoding: xchunked"), inner},
+		"encoding list":              {consulting("Transfer-Encoding: chunked, identity"), inner},
+		"two encodings":              {consulting(chunked, "Transfer-Encoding: identity"), inner},
+		"quoted encoding":            {consulting(`Transfer-Encoding: "chunked"`), inner},
+		"encoding with vertical tab": {consulting("Transfer-Encoding: \vchunked"), inner},
+		"encoding with space":        {consulting("Transfer-Encoding : chunked"), inner},
+		"gzip encoding":              {consulting("Transfer-Encoding: gzip, chunked"), inner},
+		"folded encoding":            {consulting("Transfer-Encoding:", " chunked", length(5)), "0\r\n\r\n" + inner},
+		"length and encoding":        {consulting(length(5), chunked), "0\r\n\r\n" + inner},
+		"encoding and length":        {consulting(chunked, length(70)), "0\r\n\r\n" + inner},
+		"chunk size with sign":       {consulting(chunked), "+0\r\n\r\n" + inner},
+		"chunk size with prefix":     {consulting(chunked), "0x0\r\n\r\n" + inner},
+		"chunk size overflow":        {consulting(chunked), "10000000000000000\r\n\r\n" + inner},
+		"chunk without CRLF":         {consulting(chunked), "1\r\nx0\r\n\r\n" + inner},
+		"chunk extension, bare LF":   {consulting(chunked), "1;a\nb\r\nx\r\n0\r\n\r\n" + inner},
+		"chunk line, bare LF":        {consulting(chunked), "1\nx\n0\n\n" + inner},
+		"empty chunk size":           {consulting(chunked), "\r\n\r\n" + inner},
+		"body of GET":                {head(http.MethodGet, "/v1/x y", length(0)), inner},
+		"two hosts":                  {head(http.MethodGet, api.RouteAgencies, "Host: other"), inner},
+		"no host":                    {[]string{"GET " + api.RouteAgencies + " HTTP/1.1"}, inner},
+		"NUL in a header":            {head(http.MethodGet, api.RouteAgencies, "X: a\x00b"), inner},
+		"NUL in a name":              {head(http.MethodGet, api.RouteAgencies, "X\x00: a"), inner},
+		"version 2 in plain":         {[]string{"GET " + api.RouteAgencies + " HTTP/2.0", "Host: exchange"}, inner},
+		"version 9":                  {[]string{"GET " + api.RouteAgencies + " HTTP/9.9", "Host: exchange"}, inner},
+		"no version":                 {[]string{"GET " + api.RouteAgencies}, inner},
+		"tab in the request line":    {[]string{"GET\t" + api.RouteAgencies + "\tHTTP/1.1", "Host: exchange"}, inner},
+		"HTTP/2 preface":             {[]string{"PRI * HTTP/2.0"}, "\r\nSM\r\n\r\n" + inner},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := s.dial(t, "ee/pbgb", "dpo")
+			conn.send(c.header, c.body)
+			if r := conn.one(); r.status < 400 {
+				t.Errorf("status %d: %s", r.status, r.body)
+			}
+		})
+	}
+}
+
+// A client that is slow, or sends too much, in its header.
+func testHeaders(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Header: 300 * time.Millisecond}, unwrapped)
+	slow := s.dial(t, "ee/pbgb", "dpo")
+	_, err := io.WriteString(slow, "GET "+api.RouteAgencies+" HTTP/1.1\r\nHost: exch")
+	must(t, err)
+	if r, ok := slow.answer(); ok && r.status < 400 {
+		t.Errorf("half a header was answered with %d", r.status)
+	}
+	huge := s.dial(t, "ee/pbgb", "dpo")
+	huge.send(head(http.MethodGet, api.RouteAgencies, "X: "+strings.Repeat("x", 21<<10)), "")
+	if r := huge.one(); r.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a huge header was answered with %d", r.status)
+	}
+	many := s.dial(t, "ee/pbgb", "dpo")
+	many.send(head(http.MethodGet, api.RouteAgencies, strings.Split(strings.Repeat("X: x,", 8<<10), ",")[:8<<10]...), "")
+	if r := many.one(); r.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("many headers were answered with %d", r.status)
+	}
+	long := s.dial(t, "ee/pbgb", "dpo")
+	long.send(head(http.MethodGet, "/"+strings.Repeat("x", 21<<10)), "")
+	if r := long.one(); r.status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a long path was answered with %d", r.status)
+	}
+}
+
+// A body that stops, or only trickles, ends its connection: 400 as long as
+// somebody reads it.
+func testSlow(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Grace: 300 * time.Millisecond}, unwrapped)
+	stopped := s.dial(t, "ee/pbgb", "dpo")
+	stopped.send(consulting(length(len(consultationBody))), consultationBody[:10])
+	if r := stopped.one(); r.problem() != "request-malformed" {
+		t.Errorf("a body that stopped: %d %s", r.status, r.body)
+	}
+	unread := s.dial(t, "ee/pbgb", "dpo")
+	unread.send(head(http.MethodPost, api.RouteConsultations, "Content-Type: text/plain", length(100)), "x")
+	if r := unread.one(); r.problem() != "unsupported-media-type" {
+		t.Errorf("a body that nobody reads: %d %s", r.status, r.body)
+	}
+	trickling := s.dial(t, "ee/pbgb", "dpo")
+	trickling.send(consulting(length(60000)), "")
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+			if _, err := trickling.Write([]byte(" ")); err != nil {
+				return
+			}
+		}
+	}()
+	if r := trickling.one(); r.problem() != "request-malformed" {
+		t.Errorf("a body that trickles: %d %s", r.status, r.body)
+	}
+	trickling.Close()
+	<-gone
+	s.log.await(t, "body-slow")
+	// The same over HTTP/2, where the other streams of the connection go on.
+	lv := s.as("lv/vp", "unit")
+	body, never := io.Pipe()
+	defer never.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+s.address+api.RouteConsultations, body)
+	must(t, err)
+	req.Header.Set("Content-Type", api.MediaJSON)
+	resp, err := lv.http.Do(req)
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("over HTTP/2: %d", resp.StatusCode)
+	}
+	lv.get(api.RouteAgencies).want(t, http.StatusOK)
+}
+
+// Lengths that lie.
+func testLengths(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Header: 300 * time.Millisecond, Grace: 300 * time.Millisecond, Attachment: 1 << 20}, unwrapped)
+	short := s.dial(t, "ee/pbgb", "dpo")
+	short.send(consulting(length(len(consultationBody)-5)), consultationBody)
+	first, ok := short.answer()
+	if !ok || first.problem() != "request-malformed" {
+		t.Errorf("a length too short: %d %s", first.status, first.body)
+	}
+	if second, ok := short.answer(); ok && second.status < 400 {
+		t.Errorf("the rest was taken for a request: %d", second.status)
+	}
+	broken := s.dial(t, "ee/pbgb", "dpo")
+	broken.send(consulting(length(len(consultationBody)+100)), consultationBody)
+	must(t, broken.CloseWrite())
+	if r := broken.one(); r.problem() != "request-malformed" {
+		t.Errorf("a length too long: %d %s", r.status, r.body)
+	}
+	form := []string{"Content-Type: " + api.MediaForm + "; boundary=b"}
+	huge := s.dial(t, "ee/pbgb", "unit")
+	huge.send(head(http.MethodPost, api.RoutePackages, append(form, length(1<<40))...), "")
+	if r := huge.one(); r.problem() != "too-large" {
+		t.Errorf("a huge length: %d %s", r.status, r.body)
+	}
+	endless := s.dial(t, "ee/pbgb", "unit")
+	endless.send(head(http.MethodPost, api.RoutePackages, append(form, "Transfer-Encoding: chunked")...), "")
+	go func() {
+		for chunk := "10000\r\n" + strings.Repeat("x", 1<<16) + "\r\n"; ; {
+			if _, err := io.WriteString(endless, chunk); err != nil {
+				return
+			}
+		}
+	}()
+	if r := endless.one(); r.problem() != "request-malformed" {
+		t.Errorf("an endless body: %d %s", r.status, r.body)
+	}
+	good := s.dial(t, "ee/pbgb", "dpo")
+	good.send(consulting("Transfer-Encoding: chunked"), "5\r\n"+consultationBody[:5]+"\r\n"+hex(len(consultationBody)-5)+"\r\n"+consultationBody[5:]+"\r\n0\r\n\r\n")
+	if r, _ := good.answer(); r.status != http.StatusCreated {
+		t.Errorf("a good chunked body: %d %s", r.status, r.body)
+	}
+}
+
+func testContinue(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Grace: time.Second, Header: time.Second}, unwrapped)
+	c := s.dial(t, "ee/pbgb", "dpo")
+	c.send(consulting(length(len(consultationBody)), "Expect: 100-continue"), "")
+	c.continued()
+	_, err := io.WriteString(c, consultationBody)
+	must(t, err)
+	if r, _ := c.answer(); r.status != http.StatusCreated {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	// What is refused by its header is refused before its body is sent.
+	c.send(head(http.MethodPost, api.RouteConsultations, "Content-Type: text/plain", "Expect: 100-continue", length(10)), "")
+	if r := c.one(); r.problem() != "unsupported-media-type" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	other := s.dial(t, "ee/pbgb", "dpo")
+	other.send(consulting(length(10), "Expect: the-unexpected"), "")
+	if r := other.one(); r.status != http.StatusExpectationFailed {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// More than the limit at a time is refused with 503, and not for longer than
+// it lasts.
+func testOverload(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Requests: 2, Uploads: 1}, unwrapped)
+	unit := s.plain("ee/pbgb", "unit")
+	upload := s.dial(t, "ee/pbgb", "unit")
+	upload.send(head(http.MethodPost, api.RoutePackages, "Content-Type: "+api.MediaForm+"; boundary=b", length(100), "Expect: 100-continue"), "")
+	upload.continued()
+	form := []string{"Content-Type", api.MediaForm + "; boundary=b"}
+	if r := unit.do(http.MethodPost, api.RoutePackages, []byte("x"), form...).want(t, http.StatusServiceUnavailable); r.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After %q", r.header.Get("Retry-After"))
+	}
+	unit.get(api.RouteAgencies).want(t, http.StatusOK)
+
+	request := s.dial(t, "ee/pbgb", "dpo")
+	request.send(consulting(length(len(consultationBody)), "Expect: 100-continue"), "")
+	request.continued()
+	unit.get(api.RouteAgencies).want(t, http.StatusServiceUnavailable)
+	_, err := io.WriteString(request, consultationBody)
+	must(t, err)
+	if r, _ := request.answer(); r.status != http.StatusCreated {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	must(t, upload.Close())
+	s.log.await(t, "body-broken")
+	unit.do(http.MethodPost, api.RoutePackages, []byte("x"), form...).want(t, http.StatusBadRequest)
+}
+
+// faulty is a domain in which two calls fail as none should.
+type faulty struct{ server.Exchange }
+
+const thePanic = "a fault with a n0t-f0r-th3-w1re"
+
+func (faulty) Manifest(context.Context, exchange.Caller, string) ([]byte, error) { panic(thePanic) }
+
+func (faulty) Show(context.Context, exchange.Caller, string) (*exchange.View, error) {
+	return nil, errors.New(thePanic)
+}
+
+// A fault is 500 with nothing about it, an entry and a line in the log; the
+// server goes on.
+func testFaults(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange { return faulty{x} })
+	unit := s.as("ee/pbgb", "unit")
+	for _, part := range []string{"manifest", ""} {
+		r := unit.get(api.PackagePath(nobody, part)).want(t, http.StatusInternalServerError)
+		if string(r.body) != `{"type":"/problems/internal","title":"Internal error","status":500}` {
+			t.Errorf("%s", r.body)
+		}
+		s.log.await(t, r.header.Get(api.HeaderRequestID))
+		if e := s.entryOf(r); e.Problem != "internal" {
+			t.Errorf("entry %+v", e)
+		}
+	}
+	s.log.await(t, thePanic)
+	s.log.await(t, "stack=")
+	unit.get(api.RouteAgencies).want(t, http.StatusOK)
+}
+
+// An identity that does not hold any more is refused on the connection that
+// it has, which ends.
+func testRevocation(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, unwrapped)
+	one := s.dial(t, "ee/pbgb", "unit")
+	one.send(head(http.MethodGet, api.RouteAgencies), "")
+	if r, _ := one.answer(); r.status != http.StatusOK {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	two, lv := s.as("ee/pbgb", "unit"), s.as("lv/vp", "unit")
+	two.get(api.RouteAgencies).want(t, http.StatusOK)
+	lv.get(api.RouteAgencies).want(t, http.StatusOK)
+
+	before := s.gate.Trust()
+	others := map[string][]certs.Anchor{}
+	for _, j := range before.Anchors.Jurisdictions() {
+		if j != "ee" {
+			others[j] = before.Anchors.Of(j)
+		}
+	}
+	anchors, err := certs.NewAnchors(others)
+	must(t, err)
+	must(t, s.gate.Reload(&certs.Trust{Anchors: anchors, Server: before.Server}))
+
+	one.send(head(http.MethodGet, api.RouteAgencies), "")
+	if r := one.one(); r.problem() != "identity-refused" {
+		t.Errorf("over HTTP/1.1: %d %s", r.status, r.body)
+	}
+	if r := two.get(api.RouteAgencies); r.problem() != "identity-refused" {
+		t.Errorf("over HTTP/2: %d %s", r.status, r.body)
+	}
+	if resp, err := two.http.Get("https://" + s.address + api.RouteAgencies); err == nil {
+		resp.Body.Close()
+		t.Errorf("a new connection was answered with %d", resp.StatusCode)
+	}
+	lv.get(api.RouteAgencies).want(t, http.StatusOK)
+}
+
+// The handler alone, without the listener's TLS, serves nobody.
+func testNoTLS(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, unwrapped)
+	bare := httptest.NewServer(s.server.Handler())
+	defer bare.Close()
+	for _, path := range []string{api.RouteAgencies, api.RoutePackages, "/none"} {
+		resp, err := http.Get(bare.URL + path)
+		must(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+}
+
+// Shutdown lets what is in flight finish, and cuts off what does not.
+func testDrain(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, unwrapped)
+	c := s.dial(t, "ee/pbgb", "dpo")
+	c.send(consulting(length(len(consultationBody)), "Expect: 100-continue"), "")
+	c.continued()
+	done := make(chan error, 1)
+	go func() { done <- s.server.Shutdown(context.Background()) }()
+	for s.ready() == http.StatusOK {
+		runtime.Gosched()
+	}
+	_, err := io.WriteString(c, consultationBody)
+	must(t, err)
+	if r := c.one(); r.status != http.StatusCreated {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+
+}
+
+func testDrainCutOff(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{Drain: 50 * time.Millisecond}, unwrapped)
+	c := s.dial(t, "ee/pbgb", "dpo")
+	c.send(consulting(length(100), "Expect: 100-continue"), "")
+	c.continued()
+	if err := s.server.Shutdown(context.Background()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("shutdown: %v", err)
+	}
+	if r, ok := c.answer(); ok && r.status < 400 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+// ready asks the admin handler.
+func (s *small) ready() int { return s.admin(api.RouteReady).Code }
+
+func (s *small) admin(path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	s.server.AdminHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w
+}
+
+func testAdmin(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, unwrapped)
+	s.as("ee/pbgb", "unit").get(api.RouteAgencies).want(t, http.StatusOK)
+	for path, want := range map[string]string{
+		api.RouteLive: "ok\n", api.RouteReady: "ok\n", api.RouteReady + "?verbose": "[+] server\n[+] exchange\n[+] extra\nok\n",
+	} {
+		if got := s.admin(path); got.Code != http.StatusOK || got.Body.String() != want {
+			t.Errorf("%s: %d %q", path, got.Code, got.Body)
+		}
+	}
+	if got := s.admin(api.RouteMetrics).Body.String(); !strings.Contains(got, `liaison_http_requests_total{operation="listAgencies",status="200"} 1`) {
+		t.Errorf("%s", got)
+	}
+	must(t, s.server.Shutdown(context.Background()))
+	if got := s.admin(api.RouteReady + "?verbose"); got.Code != http.StatusServiceUnavailable || !strings.HasPrefix(got.Body.String(), "[-] server: shutting down\n") {
+		t.Errorf("%d %q", got.Code, got.Body)
+	}
+}
+
+// An answer that nobody takes is cut off, and the log says so.
+func testSlowReader(t *testing.T, w *wire, id string) {
+	s := w.small(t, server.Limits{Grace: 300 * time.Millisecond, Rate: 1 << 30}, unwrapped)
+	consultation := s.as("ee/pbgb", "unit").consult(id)
+	c := s.dial(t, "ee/pbgb", "unit")
+	c.send(head(http.MethodGet, api.AttachmentPath(id, 0), api.HeaderConsultation+": "+consultation), "")
+	s.log.await(t, "answer cut off")
+	resp, err := http.ReadResponse(c.r, nil)
+	must(t, err)
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err == nil {
+		t.Error("the whole came through")
+	}
+}
