@@ -684,11 +684,73 @@ func TestJournalReceiptOfADamagedStore(t *testing.T) {
 	}
 }
 
-// harmedReader reads from a store that somebody changed.
+// TestJournalReceiptOfAnotherStore: a store that is whole, but not this
+// ledger's, does not get its heads signed.
+func TestJournalReceiptOfAnotherStore(t *testing.T) {
+	grown := func() *running {
+		j := newLedger(t, t.TempDir()).start(t)
+		for i := range 3 {
+			j.commit(t, send(fmt.Sprint(i), "ee/pbgb", "lv/vp"))
+		}
+		return j
+	}
+	j, other := grown(), grown()
+	for index := range int64(6) {
+		err := other.store.View(t.Context(), func(rows exchange.Reader) error {
+			_, err := j.Receipt(rows, index)
+			return err
+		})
+		if !errors.Is(err, audit.ErrFork) {
+			t.Errorf("receipt of entry %d of another ledger: %v", index, err)
+		}
+	}
+}
+
+// TestJournalReceiptBeforeTheHeadIsSigned: who sees a batch between its
+// commit and its signature waits for the signature.
+func TestJournalReceiptBeforeTheHeadIsSigned(t *testing.T) {
+	l := newLedger(t, t.TempDir())
+	j := l.start(t)
+	arrived, release := j.batch.hold(exchange.StepCommitted)
+	var done sync.WaitGroup
+	var first audit.Receipt
+	done.Go(func() { first = j.commit(t, send("1", "ee/pbgb", "lv/vp")) })
+	<-arrived
+	err := j.store.View(t.Context(), func(rows exchange.Reader) error {
+		asked := make(chan struct{})
+		done.Go(func() {
+			<-asked
+			for range 100 { // let the question come first
+				runtime.Gosched()
+			}
+			release()
+		})
+		again, err := j.Receipt(&harmedReader{Reader: rows, asked: asked}, 0)
+		done.Wait()
+		if err == nil && again.Encode() != first.Encode() {
+			t.Error("two receipts")
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// harmedReader reads from a store that somebody changed, or watches.
 type harmedReader struct {
 	exchange.Reader
-	head func(exchange.Head) exchange.Head
-	row  func(*exchange.EntryRow)
+	head  func(exchange.Head) exchange.Head
+	row   func(*exchange.EntryRow)
+	asked chan struct{} // closed when the newest head is read
+}
+
+func (r *harmedReader) Head() (exchange.Head, error) {
+	h, err := r.Reader.Head()
+	if r.asked != nil {
+		close(r.asked)
+	}
+	return h, err
 }
 
 func (r *harmedReader) HeadCovering(index int64) (exchange.Head, error) {

@@ -285,11 +285,16 @@ func testRegistry(t *testing.T, s exchange.Store) {
 		t.Error("a view sees what is not committed")
 	}
 	tx.Rollback()
+	tx = begin(t, s) // and its version is given again to another registry
+	tx.PutAgency(agency)
+	must[*exchange.Registry](t)(tx.Registry())
+	tx.Rollback()
 	agency.Suspended, agency.Name = false, "PBGB"
 	key.Until, key.Compromised = at(10), at(5)
-	write(t, s, func(tx exchange.Transaction) { tx.PutAgency(agency); tx.PutKey(key) })
+	write(t, s, func(tx exchange.Transaction) { tx.PutAgency(agency) })
 	a, _ := registry().Agency(agency.ID)
 	equal(t, "agency after rollback and change", a, agency)
+	write(t, s, func(tx exchange.Transaction) { tx.PutKey(key) })
 	equal(t, "retired key", registry().KeyByID(kid).KeyRow, key)
 	if old, _ := first.Agency(agency.ID); old.Name == agency.Name {
 		t.Error("a registry that was handed out has changed")
@@ -510,8 +515,19 @@ func testChains(t *testing.T, s exchange.Store) {
 			t.Errorf("last: %d %v %v", seq, prev, err)
 		}
 	})
-	// An owner's seq is taken once.
+	// A gap is not passed over.
 	tx := begin(t, s)
+	gap := must[*exchange.EntryRow](t)(tx.EntryAt(4))
+	gap.Index, gap.Seq = 6, gap.Seq+1
+	if err := tx.Append([]exchange.EntryRow{*gap}, 100, nil, exchange.Head{Size: 7, Time: at(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if cs, err := tx.Commitments(3, 10); err == nil {
+		t.Errorf("%d commitments over a gap", len(cs))
+	}
+	tx.Rollback()
+	// An owner's seq is taken once.
+	tx = begin(t, s)
 	defer tx.Rollback()
 	twin := must[*exchange.EntryRow](t)(tx.EntryAt(2))
 	twin.Index = 5
