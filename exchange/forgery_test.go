@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"testing"
 
 	"github.com/liaison-exchange/liaison/exchange/envelope"
@@ -21,7 +22,13 @@ type object = map[string]any
 // ES256 signature of the key: what no sealer of ours would make.
 func signed(t testing.TB, key envelope.PrivateKey, header, claims object) []byte {
 	t.Helper()
-	input := []byte(encoded(t, header) + "." + encoded(t, claims))
+	return resign(t, key, []byte(encoded(t, header)), []byte(encoded(t, claims)))
+}
+
+// resign makes a compact JWS of header and payload as they stand there.
+func resign(t testing.TB, key envelope.PrivateKey, header, payload []byte) []byte {
+	t.Helper()
+	input := slices.Concat(header, []byte("."), payload)
 	digest := sha256.Sum256(input)
 	der, err := key.Signer().Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
