@@ -29,7 +29,7 @@ func TestHostile(t *testing.T) {
 		run  func(*testing.T, *wire)
 	}{
 		{"smuggling", testSmuggling}, {"headers", testHeaders}, {"slow", testSlow}, {"lengths", testLengths}, {"continue", testContinue},
-		{"overload", testOverload}, {"faults", testFaults}, {"revocation", testRevocation}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
+		{"overload", testOverload}, {"faults", testFaults}, {"revocation", testRevocation}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
 		{"slow reader", func(t *testing.T, w *wire) { testSlowReader(t, w, large.JTI) }},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
@@ -287,6 +287,59 @@ func testFaults(t *testing.T, w *wire) {
 	s.log.await(t, thePanic)
 	s.log.await(t, "stack=")
 	unit.get(api.RouteAgencies).want(t, http.StatusOK)
+}
+
+// retiring is a domain in which keys of lv/vp are not in use any more.
+type retiring struct {
+	server.Exchange
+	change func(*exchange.KeyRow)
+}
+
+func (r retiring) Registry(ctx context.Context) (*exchange.Registry, error) {
+	reg, err := r.Exchange.Registry(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var keys []exchange.KeyRow
+	for _, a := range reg.Agencies() {
+		for _, k := range reg.Keys(a.ID) {
+			if row := k.KeyRow; a.ID == "lv/vp" {
+				r.change(&row)
+				keys = append(keys, row)
+			}
+		}
+	}
+	return exchange.NewRegistry(reg.Version()+1, reg.Agencies(), keys)
+}
+
+// The key set has what may be used now; what may not is found by its kid.
+func testRetiredKeys(t *testing.T, w *wire) {
+	past, future := w.Clock.Now().Add(-time.Minute), w.Clock.Now().Add(time.Hour)
+	for name, c := range map[string]struct {
+		change func(*exchange.KeyRow)
+		listed int
+	}{
+		"in use":            {func(*exchange.KeyRow) {}, 2},
+		"not used for long": {func(k *exchange.KeyRow) { k.Until = future }, 2},
+		"retired":           {func(k *exchange.KeyRow) { k.Until = past }, 0},
+		"compromised":       {func(k *exchange.KeyRow) { k.Compromised = past }, 0},
+		"not yet":           {func(k *exchange.KeyRow) { k.From = future }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange { return retiring{x, c.change} })
+			lv := s.as("lv/vp", "unit")
+			var set api.KeySet
+			lv.get(api.KeysPath("lv/vp")).want(t, http.StatusOK).decode(t, &set)
+			if len(set.Keys) != c.listed {
+				t.Errorf("%d keys", len(set.Keys))
+			}
+			var key api.Key
+			lv.get(api.KeyPath("lv/vp", w.signKey("lv/vp").Kid())).want(t, http.StatusOK).decode(t, &key)
+			if (key.Until != "") != (name == "retired" || name == "not used for long") || (key.Compromised != "") != (name == "compromised") {
+				t.Errorf("%+v", key)
+			}
+		})
+	}
 }
 
 // An identity that does not hold any more is refused on the connection that

@@ -73,8 +73,13 @@ func New(cfg Config) (*Server, error) {
 		ReadTimeout:       limits.Header + limits.Grace, // of requests that never reach a call; a call sets its own
 		IdleTimeout:       limits.Idle,
 		MaxHeaderBytes:    maxHeader,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: limits.Streams},
-		ErrorLog:          slog.NewLogLogger(cfg.Log.With("from", "net/http").Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: limits.Streams,
+			SendPingTimeout:      limits.Grace, // a connection on which nothing comes is asked whether it is there
+			PingTimeout:          limits.Header,
+			WriteByteTimeout:     limits.Grace,
+		},
+		ErrorLog: slog.NewLogLogger(cfg.Log.With("from", "net/http").Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
