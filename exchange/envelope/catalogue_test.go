@@ -70,6 +70,16 @@ func TestHugeInputs(t *testing.T) {
 	if _, _, err := ParseManifestDraft(make([]byte, maxManifest+1)); Reason(err) != ReasonTooLarge {
 		t.Errorf("draft of a manifest: %v", err)
 	}
+	pad := func(text string, n int) []byte { return append([]byte(text), bytes.Repeat([]byte{' '}, n)...) }
+	if _, err := ParseMeta(pad(testMeta, maxMeta)); Reason(err) != ReasonTooLarge {
+		t.Errorf("meta: %v", err)
+	}
+	if _, err := ParsePublicJWK(pad("{}", maxJWK)); Reason(err) != ReasonTooLarge {
+		t.Errorf("key: %v", err)
+	}
+	if _, err := ParseKeySet(pad(`{"keys":[]}`, maxKeySet)); Reason(err) != ReasonTooLarge {
+		t.Errorf("key set: %v", err)
+	}
 	if _, err := ParseStatementDraft(make([]byte, maxStatement+1)); Reason(err) != ReasonTooLarge {
 		t.Errorf("draft of a statement: %v", err)
 	}
