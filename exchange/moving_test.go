@@ -1,0 +1,297 @@
+package exchange_test
+
+import (
+	"context"
+	"maps"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/policy"
+)
+
+// suspend suspends an agency, or ends that.
+func suspend(t testing.TB, p *exchangetest.Parts, agency string, yes bool) {
+	t.Helper()
+	reg, err := p.Service.Registry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, _ := reg.Agency(agency)
+	row.Suspended = yes
+	if err := p.Service.Admit(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// retireNow retires a key.
+func retireNow(t testing.TB, p *exchangetest.Parts, kid string) {
+	t.Helper()
+	if _, err := p.Journal.Commit(t.Context(), retirement(kid)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMovingUnderPost changes what a decision stands on after policy has
+// decided and before the package is recorded: the package is judged again.
+func TestMovingUnderPost(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	usual, err := exchangetest.Policies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := x.Parts(exchangetest.PartsConfig{})
+	var twin, other []exchangetest.Part
+	nothing := func() {}
+	for _, c := range []struct {
+		name       string
+		move, undo func()
+		kind       exchange.Kind // empty: accepted
+		last       string        // the newest entry of the sender
+	}{
+		{"nothing", nothing, nothing, "", "delivered"},
+		{"recipient suspended", func() { suspend(t, p, "lv/vp", true) }, func() { suspend(t, p, "lv/vp", false) }, exchange.Denied, "denied policy-denied/"},
+		{"sender suspended", func() { suspend(t, p, "ee/pbgb", true) }, func() { suspend(t, p, "ee/pbgb", false) }, exchange.IdentityRefused,
+			"refused identity-refused/agency-suspended"},
+		{"unrelated suspension", func() { suspend(t, p, "by/mia", true) }, func() { suspend(t, p, "by/mia", false) }, "", "delivered"},
+		{"policies", func() { activate(t, p, otherPolicies(t)) }, func() { activate(t, p, usual) }, exchange.Denied, "denied policy-denied/"},
+		{"its twin is accepted", func() { mustPost(t, x, p, twin) }, nothing, "", "repeated"},
+		{"another takes its id", func() { mustPost(t, x, p, other) }, nothing, exchange.Conflict, "refused conflict/id-taken"},
+		{"recipient's key retired", func() { retireNow(t, p, x.DecryptKeys("lv/vp")[0].Kid()) }, nothing, exchange.Invalid,
+			"refused package-invalid/content:recipient-key-unusable"},
+		{"signing key retired", func() { retireNow(t, p, x.SignKey("ee/pbgb").Kid()) }, nothing, exchange.Rejected,
+			"refused envelope-rejected/signing-key-not-trusted"},
+	} {
+		d := draft(x, demo.EEtoLV)
+		if c.name == "signing key retired" {
+			d = draft(x, demo.EEtoLVUA).To(x, "ua/npu") // whose key is not retired
+		}
+		d.JTI = newID()
+		twin = x.PartsOf(x.Seal(d))
+		d.Message.Text = "another " + plaintext
+		other = x.PartsOf(x.Seal(d))
+		in, moved := incoming(twin), 0
+		in.before = func() {
+			moved++
+			c.move()
+		}
+		got, err := p.Service.Post(t.Context(), x.Caller("ee/pbgb", certs.RoleUnit), in)
+		if r := exchange.AsRefusal(err); c.kind == "" && err != nil || c.kind != "" && (r == nil || r.Kind != c.kind) || moved != 1 {
+			t.Errorf("%s: expected %q, got %+v, %v; the content was read %d times", c.name, c.kind, got, err, moved)
+		}
+		var last audit.Entry
+		for _, e := range ledgerEntries(t, p.Store) {
+			if e.Owner == "ee/pbgb" {
+				last = e
+			}
+		}
+		if line(last) != "ee/pbgb package.send "+c.last {
+			t.Errorf("%s: the last entry is %s", c.name, line(last))
+		}
+		c.undo()
+	}
+}
+
+// activate puts policies in force.
+func activate(t testing.TB, p *exchangetest.Parts, set *policy.Set) {
+	t.Helper()
+	if err := p.Service.Activate(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustPost posts as ee/pbgb and expects it accepted.
+func mustPost(t testing.TB, x *exchangetest.Exchange, p *exchangetest.Parts, parts []exchangetest.Part) {
+	t.Helper()
+	if got, err := p.Service.Post(t.Context(), x.Caller("ee/pbgb", certs.RoleUnit), incoming(parts)); err != nil || got.Repeat {
+		t.Fatalf("%+v, %v", got, err)
+	}
+}
+
+// TestMovingUnderAcknowledgement: as TestMovingUnderPost, for an
+// acknowledgement that waits for the batch in which the change is.
+func TestMovingUnderAcknowledgement(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	var ids []string
+	var signed [][]byte
+	for range 3 {
+		id := post(t, x, draft(x, demo.EEtoLV)).ID()
+		ids, signed = append(ids, id), append(signed, acknowledgementOf(t, x, "lv/vp", descriptor(t, x, "lv/vp", id)))
+	}
+	gate := newBatchGate()
+	p := x.Parts(exchangetest.PartsConfig{Journal: func(ctx context.Context, cfg exchange.JournalConfig) (*exchange.Journal, error) {
+		return exchange.OpenJournalHooked(ctx, cfg, gate.at)
+	}})
+	nothing := func() {}
+	for i, c := range []struct {
+		name       string
+		move, undo func()
+		kind       exchange.Kind
+	}{
+		{"recipient suspended", func() { suspend(t, p, "lv/vp", true) }, func() { suspend(t, p, "lv/vp", false) }, exchange.IdentityRefused},
+		{"sender suspended", func() { suspend(t, p, "ee/pbgb", true) }, func() { suspend(t, p, "ee/pbgb", false) }, exchange.Denied},
+		{"its key retired", func() { retireNow(t, p, x.SignKey("lv/vp").Kid()) }, nothing, exchange.Rejected},
+	} {
+		arrived, release := gate.hold(exchange.StepBegin)
+		var done sync.WaitGroup
+		var answered error
+		done.Go(c.move)
+		<-arrived
+		done.Go(func() {
+			_, answered = p.Service.Acknowledge(t.Context(), x.Caller("lv/vp", certs.RoleUnit), ids[i], signed[i])
+		})
+		for p.Journal.Waiting() == 0 {
+			runtime.Gosched()
+		}
+		release()
+		done.Wait()
+		if r := exchange.AsRefusal(answered); r == nil || r.Kind != c.kind {
+			t.Errorf("%s: expected %q, got %v", c.name, c.kind, answered)
+		}
+		c.undo()
+	}
+	for _, e := range ledgerEntries(t, p.Store) {
+		if e.Outcome == exchange.StateAcknowledged {
+			t.Errorf("acknowledged all the same: %s", line(e))
+		}
+	}
+}
+
+// TestMovingSuspensionAmongPosts: packages are posted from all sides while
+// their recipient is suspended. In the ledger's order nothing is given to it
+// after that.
+func TestMovingSuspensionAmongPosts(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	const callers, each = 8, 6
+	var forms [callers][each][]exchangetest.Part
+	for i := range forms {
+		for k := range forms[i] {
+			forms[i][k] = x.PartsOf(x.Seal(draft(x, demo.EEtoLV)))
+		}
+	}
+	p := x.Parts(exchangetest.PartsConfig{})
+	caller := x.Caller("ee/pbgb", certs.RoleUnit)
+	var done sync.WaitGroup
+	half := make(chan struct{}, callers*each)
+	for i := range forms {
+		done.Go(func() {
+			for _, parts := range forms[i] {
+				_, err := p.Service.Post(t.Context(), caller, incoming(parts))
+				if r := exchange.AsRefusal(err); err != nil && (r == nil || r.Kind != exchange.Denied) {
+					t.Error(err)
+				}
+				half <- struct{}{}
+			}
+		})
+	}
+	for range callers * each / 3 {
+		<-half
+	}
+	suspend(t, p, "lv/vp", true)
+	done.Wait()
+	suspended, before, denied := false, 0, 0
+	for _, e := range ledgerEntries(t, p.Store) {
+		switch l := line(e); {
+		case e.Action == string(exchange.ActAdmit) && e.Details["suspended"] == "true":
+			suspended = true
+		case l == "lv/vp package.deliver delivered" || l == "ee/pbgb package.send delivered":
+			before++
+			if suspended {
+				t.Errorf("after the suspension: %s", l)
+			}
+		case l == "ee/pbgb package.send denied policy-denied/":
+			denied++
+			if !suspended {
+				t.Error("denied before the suspension")
+			}
+		}
+	}
+	if !suspended || before/2+denied != callers*each {
+		t.Errorf("suspended %v; %d delivered, %d denied", suspended, before/2, denied)
+	}
+}
+
+// TestMovingPoliciesAmongPosts: policies change again and again while sixteen
+// post. Each decision names the revisions of one set.
+func TestMovingPoliciesAmongPosts(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	const callers, each = 16, 4
+	var forms [callers][each][]exchangetest.Part
+	for i := range forms {
+		for k := range forms[i] {
+			forms[i][k] = x.PartsOf(x.Seal(draft(x, demo.EEtoLVUA).To(x, "ua/npu")))
+		}
+	}
+	p := x.Parts(exchangetest.PartsConfig{})
+	usual, err := exchangetest.Policies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets := []*policy.Set{otherPolicies(t), usual}
+	caller := x.Caller("ee/pbgb", certs.RoleUnit)
+	var done sync.WaitGroup
+	posted := make(chan struct{}, callers*each)
+	for i := range forms {
+		done.Go(func() {
+			for _, parts := range forms[i] {
+				_, err := p.Service.Post(t.Context(), caller, incoming(parts))
+				for r := exchange.AsRefusal(err); r != nil && r.Kind == exchange.Unavailable; r = exchange.AsRefusal(err) {
+					_, err = p.Service.Post(t.Context(), caller, incoming(parts)) // the policies moved too often
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				posted <- struct{}{}
+			}
+		})
+	}
+	for i := range callers * each {
+		<-posted
+		if i%4 == 0 {
+			activate(t, p, sets[i/4%2])
+		}
+	}
+	done.Wait()
+	consistent := func(named map[string]string) (which int) {
+		for i, set := range sets {
+			all := set.Revisions()
+			fits := true
+			for input, revision := range named {
+				fits = fits && all[input] == revision
+			}
+			if fits {
+				return i
+			}
+		}
+		return -1
+	}
+	made := map[int]int{}
+	activations := 0
+	for _, e := range ledgerEntries(t, p.Store) {
+		if e.Action == string(exchange.ActActivate) {
+			activations++
+			if which := consistent(e.Revisions); which < 0 || !maps.Equal(e.Revisions, sets[which].Revisions()) {
+				t.Errorf("activated is none of the sets: %v", e.Revisions)
+			}
+		}
+		if len(e.Decisions) == 0 {
+			continue
+		}
+		which := consistent(e.Revisions)
+		if made[which]++; which < 0 {
+			t.Errorf("a decision of mixed revisions: %v", e.Revisions)
+		}
+	}
+	if made[0] == 0 || made[1] == 0 || made[0]+made[1] != 2*callers*each || activations < 4 {
+		t.Errorf("decisions by set: %v; %d activations", made, activations)
+	}
+}
