@@ -61,7 +61,7 @@ func (s *Server) serve(ec echo.Context, op *operation) {
 		// The header is out, or cannot get out: the client must not take
 		// what it has for the whole.
 		c.reason = "cut-off"
-		c.s.cfg.Log.DebugContext(c.r.Context(), "answer cut off", "request_id", c.caller.Request, "error", err)
+		c.log(slog.LevelDebug, "answer cut off", slog.Any("error", err))
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -80,7 +80,7 @@ func (c *call) attempt() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			c.s.cfg.Log.ErrorContext(c.r.Context(), "panic in a handler", "request_id", c.caller.Request, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.log(slog.LevelError, "panic in a handler", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	if c.caller.Peer, err = c.s.cfg.Gatekeeper.Peer(c.r.TLS); err != nil {
@@ -174,7 +174,7 @@ func (c *call) what() string {
 func (c *call) recorded(err error) error {
 	r := exchange.AsRefusal(err)
 	if r == nil {
-		c.s.cfg.Log.ErrorContext(c.r.Context(), "request failed", "request_id", c.caller.Request, "route", c.op.route, "error", err)
+		c.log(slog.LevelError, "request failed", slog.String("route", c.op.route), slog.Any("error", err))
 		r = &exchange.Refusal{Kind: internal, Reason: "fault", Err: err}
 		err = early{r}
 	}
@@ -249,8 +249,7 @@ func (c *call) record() {
 	took := time.Since(c.begun)
 	c.s.cfg.Metrics.observe(c, took)
 	attrs := []slog.Attr{
-		slog.String("method", c.r.Method), slog.String("route", c.op.route), slog.Int("status", c.status),
-		slog.Duration("took", took), slog.String("request_id", c.caller.Request),
+		slog.String("method", c.r.Method), slog.String("route", c.op.route), slog.Int("status", c.status), slog.Duration("took", took),
 	}
 	if c.caller.Certificate != nil {
 		attrs = append(attrs, slog.String("agency", c.caller.Identity.AgencyID()), slog.String("role", c.caller.Identity.Role))
@@ -262,5 +261,10 @@ func (c *call) record() {
 	if c.status >= http.StatusInternalServerError || c.status == 0 || c.reason == "cut-off" {
 		level = slog.LevelWarn
 	}
-	c.s.cfg.Log.LogAttrs(c.r.Context(), level, "request", attrs...)
+	c.log(level, "request", attrs...)
+}
+
+// log writes one line about the request.
+func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {
+	c.s.cfg.Log.LogAttrs(c.r.Context(), level, message, append(attrs, slog.String("request_id", c.caller.Request))...)
 }

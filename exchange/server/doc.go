@@ -17,6 +17,8 @@
 //   - Query parameters that are unknown, empty or repeated are refused, as are
 //     members of a JSON body that are unknown, repeated, spelt in another case
 //     or null. GET takes no body, and nothing takes a Content-Encoding.
+//   - After a chunked body, or a refusal with much of the body unread, an
+//     HTTP/1.1 connection is closed.
 //   - A body must arrive, and an answer must be taken, at a least rate; see
 //     Limits.
 //   - An identity that does not hold any more ends its connection.

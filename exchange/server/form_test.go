@@ -157,7 +157,7 @@ func TestFormAttachmentLeftUnread(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if _, err := f.Attachment(); err != io.EOF {
+		if _, err := f.Attachment(); !errors.Is(err, io.EOF) {
 			t.Fatalf("after the last: %v", err)
 		}
 	}

@@ -59,7 +59,7 @@ const maxDiscard = 64 << 10
 // so much is left that the connection is better closed, and until when
 // net/http may be busy with the rest.
 func (b *pacedBody) leftover() (large bool, until time.Time) {
-	if b.err == io.EOF {
+	if errors.Is(b.err, io.EOF) {
 		return false, time.Time{}
 	}
 	return b.size < 0 || b.size-b.n > maxDiscard, b.pace.deadline(b.n)

@@ -79,7 +79,7 @@ func New(cfg Config) (*Server, error) {
 			PingTimeout:          limits.Header,
 			WriteByteTimeout:     limits.Grace,
 		},
-		ErrorLog: slog.NewLogLogger(cfg.Log.With("from", "net/http").Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(cfg.Log.With(slog.String("from", "net/http")).Handler(), slog.LevelDebug),
 	}
 	return s, nil
 }
