@@ -31,7 +31,12 @@ func TestMetaAgreesWithSchema(t *testing.T) {
 	}
 	var walk func(v any, set func(any))
 	walk = func(v any, set func(any)) {
-		for _, other := range values {
+		few := values
+		switch v.(type) {
+		case map[string]any, []any:
+			few = values[len(values)-14:] // lists and objects; a scalar in their place is another type, whichever it is
+		}
+		for _, other := range few {
 			set(other)
 			check()
 		}
@@ -67,7 +72,7 @@ func TestMetaAgreesWithSchema(t *testing.T) {
 		}
 	}
 	walk(full, func(x any) { full = x })
-	if n < 5000 {
+	if n < 4000 {
 		t.Fatalf("only %d changes", n)
 	}
 }
@@ -97,9 +102,10 @@ func TestGrammarsAgreeWithPatterns(t *testing.T) {
 	}
 }
 
-// TestEveryDay: a date is a day of the calendar, from 1000 to 2999.
-func TestEveryDay(t *testing.T) {
-	for year := 990; year <= 3010; year++ {
+// TestDays: a date is a day of the calendar, from 1000 to 2999: every year of
+// some centuries, every eighth or fifteenth of the others.
+func TestDays(t *testing.T) {
+	for year := 990; year <= 3010; year += 1 + 7*((year/100)%3) {
 		for month := 0; month <= 13; month++ {
 			for _, day := range []int{0, 1, 28, 29, 30, 31, 32} {
 				s := fmt.Sprintf("%04d-%02d-%02d", year, month, day)
