@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -169,27 +166,4 @@ func (a *asking) sendOnce(v *verdict, l *layer) error {
 	}
 	v.national(a.send)
 	return nil
-}
-
-// errInput is what Reevaluate returns for an input that is none.
-var errInput = errors.New("not an input of policy")
-
-// mergeInput joins the two parts of a recorded input into the one that rules see.
-func mergeInput(in Input) (*ast.Term, error) {
-	var shared, own map[string]json.RawMessage
-	if json.Unmarshal(in.Shared, &shared) != nil || json.Unmarshal(in.Own, &own) != nil {
-		return nil, errInput
-	}
-	for k, v := range own {
-		shared[k] = v
-	}
-	b, err := json.Marshal(shared)
-	if err != nil {
-		return nil, errInput
-	}
-	v, err := ast.ValueFromReader(bytes.NewReader(b))
-	if err != nil {
-		return nil, errInput
-	}
-	return ast.NewTerm(v), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,5 +238,55 @@ func TestDeadline(t *testing.T) {
 	}
 	if ds, err := long.Decide(ctx, request(t, "ee/pbgb", []string{"lv/vp"}, with(eeLV(), meta{"case_ref": "LOOP"}))); !errors.Is(err, ErrEngine) || ds != nil {
 		t.Fatalf("a caller that has gone: %v, %v", ds, err)
+	}
+}
+
+// TestEngineFailuresPermitNothing: an error of a builtin under not, and two values of one rule, are failures of the
+// engine. Neither is an undefined value that a negation could turn into a permission.
+func TestEngineFailuresPermitNothing(t *testing.T) {
+	head := "package jurisdiction.ee.send\n\nimport data.jurisdiction.ee.lib\n\ndefault allow := false\n\n"
+	for name, files := range map[string]map[string]string{
+		"an error of a builtin": {"send.rego": strings.Replace(head, "import data.jurisdiction.ee.lib\n\n", "", 1) + "allow if {\n\tinput.claimed.case_ref == \"LOOP\"\n\tnot substring(input.claimed.case_ref, -1, 1) == \"x\"\n}\n"},
+		"two values": {
+			"send.rego": head + "allow if not lib.level == 3\n",
+			"lib.rego":  "package jurisdiction.ee.lib\n\nlevel := 1 if input.claimed.case_ref == \"LOOP\"\n\nlevel := 2 if input.claimed.language == \"en\"\n",
+		},
+	} {
+		s, err := Build(withRules(files))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		ds, err := s.decide(context.Background(), 10*time.Second, request(t, "ee/pbgb", []string{"lv/vp"}, with(eeLV(), meta{"case_ref": "LOOP"})))
+		if !errors.Is(err, ErrEngine) || ds != nil {
+			t.Errorf("%s: %v, %v", name, ds, err)
+		}
+	}
+}
+
+// TestSendLooksAtRecipient: rules that look at the recipient, also by way of a helper or of the whole input, are asked
+// for each; others once.
+func TestSendLooksAtRecipient(t *testing.T) {
+	deny := doc("counterpart_not_accepted") + "deny contains \"counterpart_not_accepted\" if "
+	lib := "package jurisdiction.ee.lib\n\nbad if input.recipient.jurisdiction == \"lv\"\n\nat(x) := x.recipient.jurisdiction\n"
+	imported := strings.Replace(sendHead, "\n\n", "\n\nimport data.jurisdiction.ee.lib\n\n", 1)
+	for rule, want := range map[string]bool{
+		imported + deny + `lib.bad`: true, imported + deny + `lib.at(input) == "lv"`: true, sendHead + deny + `input.recipient.jurisdiction == "lv"`: true,
+		sendHead + deny + "{\n\tsome k\n\tinput[k].jurisdiction == \"lv\"\n}": true, sendHead + deny + `input.claimed.language == "lv"`: false,
+	} {
+		s, err := Build(withRules(map[string]string{"send.rego": rule, "lib.rego": lib}))
+		if err != nil {
+			t.Fatal(rule, err)
+		}
+		if got := s.layers["ee"]["send"].recipient; got != want {
+			t.Errorf("%s: looks at the recipient: %v", rule, got)
+		}
+		r := request(t, "ee/pbgb", []string{"lv/vp", "it/dcpc"}, eeLV())
+		ds, err := s.decide(context.Background(), 10*time.Second, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if denied := slices.Contains(codes(ds[0].Reasons), "counterpart_not_accepted"); denied != want {
+			t.Errorf("%s: denied %v", rule, denied)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"pgregory.net/rapid"
 )
 
@@ -465,4 +467,41 @@ func mustJSON(t testing.TB, v any) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// mergeInput joins the two parts of a recorded input into the one that rules see.
+func mergeInput(in Input) (*ast.Term, error) {
+	merged := map[string]json.RawMessage{}
+	for _, part := range [][]byte{in.Shared, in.Own} {
+		if err := json.Unmarshal(part, &merged); err != nil {
+			return nil, err
+		}
+	}
+	b, err := json.Marshal(merged)
+	if err != nil {
+		return nil, err
+	}
+	v, err := ast.ValueFromReader(bytes.NewReader(b))
+	return ast.NewTerm(v), err
+}
+
+// TestReadAnswer: an answer of any other form than the agreed one permits nothing.
+func TestReadAnswer(t *testing.T) {
+	reg := sampleSet(t).registry
+	l := &layer{name: "ee/send", parts: []string{"allow", "deny"}, docs: &documents{codes: map[string]*document{"deny national_limit": {}, "pend national_review": {}}}}
+	for text, want := range map[string]struct{ allow, bad bool }{
+		`[true, set()]`: {true, false}, `[false, set()]`: {false, false}, `["true", set()]`: {false, false}, `[1, set()]`: {false, false},
+		`[null, set()]`: {false, false}, `[[true], set()]`: {false, false}, `[{true}, set()]`: {false, false},
+		`[true, []]`: {true, true}, `[true, false]`: {true, true}, `[true, {}]`: {true, true}, `[true, {"national_limit"}]`: {true, false},
+		`[true, {"national_limits"}]`: {true, true}, `[true, {1}]`: {true, true}, `[true, {["national_limit"]}]`: {true, true},
+		`[true, {{"code": "national_limit"}}]`: {true, false}, `[true, {{"code": "national_limit", "params": {}}}]`: {true, false},
+		`[true, {{"code": "national_limit", "params": {"x": 1}}}]`: {true, true}, `[true, {{"code": "national_limit", "params": []}}]`: {true, true},
+		`[true, {{"code": "national_limit", "note": "x"}}]`: {true, true}, `[true, {{"code": "national_limit", "hours": -1}}]`: {true, true},
+		`[true, {{"params": {}}}]`: {true, true}, `[true, {"national_review"}]`: {true, true}, `[true, {"minors_not_accepted"}]`: {true, true},
+	} {
+		s := l.read(ast.MustParseTerm(text).Value.(*ast.Array), reg)
+		if s.allow != want.allow || s.bad != want.bad {
+			t.Errorf("%s: allow %v, bad %v", text, s.allow, s.bad)
+		}
+	}
 }
