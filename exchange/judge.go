@@ -43,13 +43,10 @@ type judgement struct {
 // the engine's.
 func (s *Service) judge(ctx context.Context, q question) (*judgement, error) {
 	j := &judgement{question: q, at: s.Clock(), registry: s.registry.Load(), set: s.Policy.Set(), engine: s.Policy}
-	err := s.view(ctx, func(rows Reader) (err error) {
-		j.relations, err = relationsOf(rows, q)
-		return err
-	})
-	if err != nil {
+	if err := s.relate(ctx, j); err != nil {
 		return nil, err
 	}
+	var err error
 	// The engine has its own timeout; a client that goes away is no failure of it.
 	if j.decisions, err = s.Policy.Decide(context.WithoutCancel(ctx), j.ask()); err != nil {
 		return nil, err
@@ -102,6 +99,17 @@ func party(r *Registry, id string) policy.Party {
 		return policy.Party{ID: id}
 	}
 	return policy.Party{ID: id, Jurisdiction: a.Jurisdiction, Type: a.Type, Active: !a.Suspended, Competences: a.Competences}
+}
+
+// relate looks up what the package claims to relate to; most claim nothing.
+func (s *Service) relate(ctx context.Context, j *judgement) error {
+	if len(j.meta.RelatesTo) == 0 {
+		return nil
+	}
+	return s.view(ctx, func(rows Reader) (err error) {
+		j.relations, err = relationsOf(rows, j.question)
+		return err
+	})
 }
 
 // relationsOf looks up the packages that this one names. What the sender was
