@@ -49,6 +49,9 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 	if err != nil {
 		return fmt.Errorf("key of %s: %w", agency, err)
 	}
+	if key.IsPublished() {
+		return fmt.Errorf("key %s of %s: its private half is published in a standard or in test vectors", key.Kid(), agency)
+	}
 	use := string(key.Use())
 	chain, err := certs.ParseDER(key.X5C)
 	if err == nil {
