@@ -146,18 +146,15 @@ func TestInvariant5JurisdictionVouchesOnlyForItself(t *testing.T) {
 		if got := len(ledgerEntries(t, p.Store)) - before; got != 1 {
 			t.Errorf("%d entries for the one key that was registered", got)
 		}
-	})
 
-	t.Run("published keys", func(t *testing.T) {
 		// The key of RFC 7515 appendix A.3, which everybody can sign with.
-		p := x.Parts(exchangetest.PartsConfig{})
-		key, err := envelope.ParsePublicJWK([]byte(`{"kty":"EC","crv":"P-256","use":"sig",
+		famous, err := envelope.ParsePublicJWK([]byte(`{"kty":"EC","crv":"P-256","use":"sig",
 			"x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		leaf := certify(t, x, "ee", "spiffe://ee/pbgb/key/sig/published", key.CryptoKey(), x509.KeyUsageDigitalSignature)
-		jwk, err := key.MarshalJWK([][]byte{leaf.Raw})
+		leaf = certify(t, x, "ee", "spiffe://ee/pbgb/key/sig/published", famous.CryptoKey(), x509.KeyUsageDigitalSignature)
+		jwk, err = famous.MarshalJWK([][]byte{leaf.Raw})
 		if err != nil {
 			t.Fatal(err)
 		}
