@@ -135,6 +135,37 @@ func TestWhoIsAsked(t *testing.T) {
 	}
 }
 
+// TestNothingStopsANotice: of the baseline, structure alone holds a message that no country can stop, and a correction
+// to somebody who has got the package; a correction still bears its conditions.
+func TestNothingStopsANotice(t *testing.T) {
+	m := from("it/dcpc", "it-public-security-act", meta{
+		"handling": meta{"code": "H3"}, "retention": meta{"erase_by": "2026-01-01"}, "transfer_basis": "led36", "sensitive_matter": "military",
+		"subjects": []any{group("victim", 9, "minors", "u15", "special_categories", []any{"health"})}, "evaluation": nil,
+		"relates_to": []any{meta{"package": "p1", "relation": "corrects"}},
+	})
+	ask := func(typ, outcome string) Decision {
+		r := request(t, "it/dcpc", []string{"by/mia"}, with(m, meta{"message_type": typ}))
+		r.Known.Relations = []Relation{{Package: "p1", Relation: "corrects", Found: true, From: "it/dcpc", Outcomes: map[string]string{"by/mia": outcome}}}
+		return decide(t, r)[0]
+	}
+	if d := ask("erasure_notice", "acknowledged"); d.Verdict != Delivered || len(d.Obligations) > 0 {
+		t.Errorf("erasure notice: %s %v %v", d.Verdict, codes(d.Reasons), duties(d))
+	}
+	d := ask("correction", "acknowledged")
+	if got := codes(d.Reasons); d.Verdict != Denied || !slices.Equal(got, []string{"tier_not_accepted"}) {
+		t.Errorf("correction: the sender's own rules alone have a say: %s %v", d.Verdict, got)
+	}
+	if d := ask("correction", "denied"); !slices.Contains(codes(d.Reasons), "recipient_suspended") {
+		t.Errorf("a correction of what was never received is a package like any other: %v", codes(d.Reasons))
+	}
+	m = with(m, meta{"legal_basis": eeLV()["legal_basis"], "originator": []any{"ee/pbgb"}, "retention": meta{"erase_by": "2028-01-01"}, "message_type": "correction"})
+	r := request(t, "ee/pbgb", []string{"ua/npu"}, m)
+	r.Known.Relations = []Relation{{Package: "p1", Relation: "corrects", Found: true, From: "ee/pbgb", Outcomes: map[string]string{"ua/npu": "delivered"}}}
+	if d := decide(t, r)[0]; d.Verdict != Delivered || !slices.Contains(duties(d), "erase_by") || !slices.Contains(duties(d), "treat_as_x4") {
+		t.Errorf("correction: %s %v %v", d.Verdict, codes(d.Reasons), duties(d))
+	}
+}
+
 // TestNoticesAreSmall: a message that nobody can stop cannot carry much past them.
 func TestNoticesAreSmall(t *testing.T) {
 	m := with(eeLV(), meta{"message_type": "erasure_notice", "subjects": []any{}, "relates_to": []any{meta{"package": "p1", "relation": "concerns"}}})
