@@ -48,8 +48,15 @@ func New(t testing.TB, options ...Option) *Exchange {
 	for _, o := range options {
 		o(x)
 	}
-	var err error
-	if x.World, err = demo.Build(demo.Config{Dir: t.TempDir(), Clock: x.Clock.Now}); err != nil {
+	dir := t.TempDir()
+	files, err := template()
+	if err == nil {
+		err = writeTree(dir, files)
+	}
+	if err == nil {
+		x.World, err = demo.Existing(dir, x.Clock.Now)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	x.Start()
