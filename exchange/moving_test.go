@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"runtime"
 	"sync"
@@ -162,6 +163,61 @@ func TestMovingUnderAcknowledgement(t *testing.T) {
 			t.Errorf("acknowledged all the same: %s", line(e))
 		}
 	}
+}
+
+// TestMovingFailedSuspension: a suspension that shares its batch with a post
+// and is lost with it never happened. Nobody goes on as if it had.
+func TestMovingFailedSuspension(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	parts := x.PartsOf(x.Seal(draft(x, demo.EEtoLV)))
+	gate, faulty := newBatchGate(), &faultyStore{}
+	p := x.Parts(exchangetest.PartsConfig{
+		Wrap: func(s exchange.Store) exchange.Store { faulty.Store = s; return faulty },
+		Journal: func(ctx context.Context, cfg exchange.JournalConfig) (*exchange.Journal, error) {
+			return exchange.OpenJournalHooked(ctx, cfg, gate.at)
+		}})
+	lost := errors.New("the disk is full")
+	faulty.commit = func(exchange.Transaction) error { return lost }
+	arrived, release := gate.hold(exchange.StepBegin)
+	var done sync.WaitGroup
+	var suspension, posted error
+	done.Go(func() {
+		reg, err := p.Service.Registry(t.Context())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		row, _ := reg.Agency("by/mia")
+		row.Suspended = true
+		suspension = p.Service.Admit(t.Context(), row)
+	})
+	<-arrived
+	caller := x.Caller("by/mia", certs.RoleUnit)
+	done.Go(func() { _, posted = p.Service.Show(t.Context(), caller, noPackage) })
+	for p.Journal.Waiting() == 0 {
+		runtime.Gosched()
+	}
+	release()
+	done.Wait()
+	if r := exchange.AsRefusal(posted); !errors.Is(suspension, lost) || r == nil || r.Kind != exchange.Unavailable {
+		t.Fatalf("a batch that was lost said %v and %v", suspension, posted)
+	}
+	faulty.commit = nil
+	if got, err := p.Service.Post(t.Context(), x.Caller("ee/pbgb", certs.RoleUnit), incoming(parts)); err != nil || got.Repeat {
+		t.Errorf("a post afterwards: %v", err)
+	}
+	if _, err := p.Service.Show(t.Context(), caller, noPackage); exchange.AsRefusal(err) == nil || exchange.AsRefusal(err).Kind != exchange.NotFound {
+		t.Errorf("the agency that was not suspended: %v", err)
+	}
+	if reg, err := p.Service.Registry(t.Context()); err != nil || suspendedIn(reg, "by/mia") {
+		t.Errorf("the directory shows what never happened: %v", err)
+	}
+}
+
+func suspendedIn(r *exchange.Registry, agency string) bool {
+	a, _ := r.Agency(agency)
+	return a.Suspended
 }
 
 // TestMovingSuspensionAmongPosts: packages are posted from all sides while
