@@ -46,10 +46,13 @@ func (s *Server) serve(ec echo.Context, op *operation) {
 	s.cfg.Metrics.inFlight.Inc()
 	defer s.cfg.Metrics.inFlight.Dec()
 	defer c.record()
-	err := overloaded("requests")
-	if s.requests.take() {
-		defer s.requests.give()
-		err = c.attempt()
+	var err error
+	if c.body, err = s.newBody(c.w, c.r); err == nil {
+		err = overloaded("requests")
+		if s.requests.take() {
+			defer s.requests.give()
+			err = c.attempt()
+		}
 	}
 	if err == nil {
 		return
@@ -86,9 +89,6 @@ func (c *call) attempt() (err error) {
 	if c.caller.Peer, err = c.s.cfg.Gatekeeper.Peer(c.r.TLS); err != nil {
 		return &exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "certificate", Err: err,
 			Detail: "the client certificate is not accepted any more", Fix: "connect again with a valid certificate"}
-	}
-	if c.body, err = c.s.newBody(c.w, c.r); err != nil {
-		return fmt.Errorf("deadline of the body: %w", err)
 	}
 	if err := c.checkForm(); err != nil {
 		return err
@@ -222,7 +222,7 @@ func (c *call) stream(status int, media string, r io.Reader, size int64) error {
 // start sends the header of an answer and returns where its body goes.
 func (c *call) start(status int, media string, size int64) (io.Writer, error) {
 	w := &pacedWriter{w: c.w, pace: c.s.pace(http.NewResponseController(c.w).SetWriteDeadline)}
-	if c.body != nil && c.r.ProtoMajor == 1 {
+	if c.r.ProtoMajor == 1 {
 		large, until := c.body.leftover()
 		if large || len(c.r.TransferEncoding) > 0 {
 			// net/http prefers Transfer-Encoding to a Content-Length beside

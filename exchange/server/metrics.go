@@ -66,8 +66,6 @@ func (m *Metrics) observe(c *call, took time.Duration) {
 	if c.problem != nil {
 		m.problems.WithLabelValues(c.problem.Type).Inc()
 	}
-	if c.body != nil {
-		m.received.Add(float64(c.body.n))
-	}
+	m.received.Add(float64(c.body.n))
 	m.sent.Add(float64(c.sent))
 }
