@@ -78,6 +78,22 @@ default allow := false
 allow if not lib.broken == 3
 `
 
+// consenting is a case reference on which the rules of Italy and Belarus in
+// otherPolicies ask the recipient first.
+const consenting = "CANARY-CONSENT-1"
+
+const asking = `
+# METADATA
+# title: The recipient is asked
+# custom:
+#   rule: J-1
+#   code: recipient_consent
+#   text:
+#     en: The recipient is asked whether it wants this.
+#   source: none
+pend contains "recipient_consent" if input.claimed.case_ref == "` + consenting + `"
+`
+
 const contradiction = `package jurisdiction.J.lib
 
 broken := 1 if input.claimed.case_ref == "` + breaking + `"
@@ -97,6 +113,7 @@ var buildOther = sync.OnceValues(func() (*policy.Set, error) {
 		for _, layer := range []string{"send", "receive", "onward"} {
 			rules.Files[layer+".rego"] = []byte(strings.NewReplacer("J", j, "LAYER", layer).Replace(permissive))
 		}
+		rules.Files["receive.rego"] = append(rules.Files["receive.rego"], []byte(strings.ReplaceAll(asking, "rule: J-", "rule: "+j+"-"))...)
 		rules.Files["lib.rego"] = []byte(strings.ReplaceAll(contradiction, "J", j))
 		in.Rules[j] = rules
 	}

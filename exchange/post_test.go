@@ -18,6 +18,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/node"
 )
 
 // files are attachments of the given texts.
@@ -308,4 +309,29 @@ func TestPostAllOrNothing(t *testing.T) {
 			t.Errorf("%s has %d packages", agency, n)
 		}
 	}
+}
+
+// TestPostWaitsForItsRecipient: a package that waits for the consent of its
+// recipient is in that agency's inbox, to be looked at and no more.
+func TestPostWaitsForItsRecipient(t *testing.T) {
+	t.Parallel()
+	x := start(t, exchangetest.Configure(func(cfg *node.Config) { cfg.Policies = otherPolicies(t) }))
+	o := observe(t, x)
+	d := draft(x, demo.EEtoLV).To(x, "it/dcpc")
+	d.About["case_ref"] = consenting
+	id := post(t, x, d).ID()
+	o.expect(t, "post", "ee/pbgb package.send pending", "it/dcpc package.await pending")
+	it := x.As("it/dcpc", certs.RoleUnit)
+	if n := listed(t, it, client.Query{State: "pending"}); n != 1 {
+		t.Errorf("the inbox has %d packages that wait", n)
+	}
+	if m, err := it.Manifest(t.Context(), id); err != nil || m.JTI != id {
+		t.Errorf("its manifest: %v", err)
+	}
+	seen := descriptor(t, x, "it/dcpc", id)
+	if seen.State != "pending" || len(seen.Outcomes) != 1 || len(seen.Outcomes[0].Reasons) == 0 {
+		t.Errorf("its descriptor: %+v", seen)
+	}
+	refused(t, x, acknowledgeAs(x, x.HTTP("it/dcpc", certs.RoleUnit), id, acknowledgementOf(t, x, "it/dcpc", seen)), api.Conflict)
+	neverReleased(t, x, id, "it/dcpc")
 }
