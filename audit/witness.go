@@ -110,12 +110,12 @@ func (c *Cosigner) Cosign(cp Checkpoint, at time.Time) ([]byte, error) {
 	if at.Unix() <= 0 {
 		return nil, fmt.Errorf("cosign: %w: time %s", ErrCheckpoint, at)
 	}
-	n, err := note.Open(cp.Note, note.VerifierList())
+	_, err := note.Open(cp.Note, note.VerifierList())
 	var unverified *note.UnverifiedNoteError
 	if !errors.As(err, &unverified) {
 		return nil, fmt.Errorf("cosign: %w", noteError(err))
 	}
-	n = unverified.Note
+	n := unverified.Note
 	signed, err := note.Sign(n, cosigner{c, uint64(at.Unix())})
 	if err != nil {
 		return nil, fmt.Errorf("cosign: %w", err)

@@ -220,7 +220,7 @@ func appendCompact(b []byte, raw json.RawMessage) []byte {
 	inside := false
 	for i := 0; i < len(raw); {
 		c := raw[i]
-		r, n := rune(c), 1
+		n := 1
 		switch {
 		case c == '"':
 			inside = !inside
@@ -230,6 +230,7 @@ func appendCompact(b []byte, raw json.RawMessage) []byte {
 			n = 2 // the escaped character cannot end the string
 			b = append(b, raw[i:i+n]...)
 		default:
+			var r rune
 			if r, n = utf8.DecodeRune(raw[i:]); inside && escaped(r) {
 				b = appendEscape(b, r)
 			} else {

@@ -32,7 +32,7 @@ func (s *Service) Acknowledge(ctx context.Context, c Caller, id string, jws []by
 	}
 	a := &acknowledging{visit: v}
 	if err := a.readSigned(jws); err != nil {
-		return nil, a.refuse(ctx, err.(*Refusal))
+		return nil, a.refuse(ctx, AsRefusal(err))
 	}
 	for range attempts {
 		answer, err := a.round(ctx)

@@ -19,7 +19,7 @@ func (s *Service) Decide(ctx context.Context, c Caller, d DryRun) (*Decided, err
 	}
 	q, e, err := v.draft(d)
 	if err != nil {
-		return nil, v.refuse(ctx, err.(*Refusal))
+		return nil, v.refuse(ctx, AsRefusal(err))
 	}
 	for range attempts {
 		answer, err := v.ask(ctx, q, e)

@@ -175,7 +175,7 @@ func (v *visit) commit(ctx context.Context, do effect, needs ...Need) (audit.Rec
 		}
 		seen = reg
 		if refused = v.barred(reg); refused != nil {
-			return []audit.Entry{v.refusal(tx, refused)}, nil
+			return []audit.Entry{v.refusal(tx, refused)}, nil //nolint:nilerr // a refusal is an entry, not an error of the change
 		}
 		entries, r, err := do(tx)
 		if refused = r; r != nil && len(entries) == 0 {

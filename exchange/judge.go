@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -72,7 +73,7 @@ func (v *visit) failEngine(ctx context.Context, err error) error {
 	if errors.Is(err, errStale) || AsRefusal(err) != nil {
 		return err
 	}
-	v.Log.ErrorContext(ctx, "policy engine failed", "request", v.caller.Request, "error", err)
+	v.Log.ErrorContext(ctx, "policy engine failed", slog.String("request", v.caller.Request), slog.Any("error", err))
 	return v.refuse(ctx, &Refusal{Kind: Unavailable, Reason: "policy-engine", Err: err, RetryAfter: 5 * time.Second,
 		Detail: "policy cannot be asked now; this is no denial", Fix: "repeat the same request after the time in Retry-After"})
 }

@@ -48,7 +48,7 @@ func serve(ctx context.Context, cfg node.Config) error {
 	if err != nil {
 		return err
 	}
-	cfg.Log.Info("serving", "address", n.Addr(), "admin", n.AdminAddr(), "exchange", n.Origin())
+	cfg.Log.InfoContext(ctx, "serving", slog.String("address", n.Addr()), slog.String("admin", n.AdminAddr()), slog.String("exchange", n.Origin()))
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
@@ -56,9 +56,9 @@ func serve(ctx context.Context, cfg node.Config) error {
 		select {
 		case <-reload:
 			if err := n.Reload(ctx); err != nil {
-				cfg.Log.Error("reload failed, the old stays in force", "error", err)
+				cfg.Log.ErrorContext(ctx, "reload failed, the old stays in force", slog.Any("error", err))
 			} else {
-				cfg.Log.Info("reloaded")
+				cfg.Log.InfoContext(ctx, "reloaded")
 			}
 		case <-n.Done():
 			return fmt.Errorf("the exchange stopped: %w", n.Err())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -31,8 +32,8 @@ const (
 type repeat int
 
 const (
-	// repeatRefused: only after 429, which says that nothing happened.
-	repeatRefused repeat = iota
+	// The zero value: only after 429, which says that nothing happened.
+	_ repeat = iota
 	// repeatSafe: after 429, 503 and a lost connection too; the second call has the effect of the first.
 	repeatSafe
 )
@@ -107,7 +108,7 @@ func (c *Client) fetch(ctx context.Context, k call) (*answer, error) {
 func (c *Client) stream(ctx context.Context, k call) (*http.Response, error) {
 	var got *http.Response
 	err := c.retry(ctx, k, func() error {
-		resp, err := c.send(ctx, k)
+		resp, err := c.send(ctx, k) //nolint:bodyclose // left to the caller, as said
 		got = resp
 		return err
 	})
@@ -144,7 +145,8 @@ func (c *Client) retry(ctx context.Context, k call, try func() error) error {
 		if spent += wait; spent > c.retries.Budget {
 			return err
 		}
-		c.log.DebugContext(ctx, "repeat a call", "method", k.method, "path", k.path, "after", wait, "error", err)
+		c.log.DebugContext(ctx, "repeat a call", slog.String("method", k.method), slog.String("path", k.path),
+			slog.Duration("after", wait), slog.Any("error", err))
 		if c.sleep(ctx, wait) != nil {
 			return err
 		}

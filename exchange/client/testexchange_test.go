@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -211,7 +212,7 @@ func (x *testExchange) postPackage(r *http.Request, agency string) (int, any) {
 	form := multipart.NewReader(r.Body, params)
 	for i := 0; ; i++ {
 		part, err := form.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -129,7 +129,7 @@ func Detail(err error) string {
 	var f *fault
 	var v *InvalidError
 	switch {
-	case errors.As(err, &f) && f.kind == ErrMalformed:
+	case errors.As(err, &f) && errors.Is(f, ErrMalformed):
 		return f.detail
 	case errors.As(err, &v):
 		return v.Detail

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
@@ -118,7 +119,8 @@ func parseJWS(raw []byte, f jwsForm) (JWS, error) {
 
 // within puts the name of a part before the place of a fault.
 func within(err error, part string) error {
-	if f, ok := err.(*fault); ok {
+	var f *fault
+	if errors.As(err, &f) {
 		return &fault{kind: f.kind, reason: f.reason, detail: part + " " + f.detail}
 	}
 	return err

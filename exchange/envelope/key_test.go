@@ -78,8 +78,8 @@ func TestPrivateKeyStaysInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "key", k)
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", k, "in", struct{ K PrivateKey }{k})
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", slog.Any("key", k))
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", slog.Any("key", k), slog.Any("in", struct{ K PrivateKey }{k}))
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
 		fmt.Fprintf(&log, format, k)
 		fmt.Fprintf(&log, format, []PrivateKey{k})

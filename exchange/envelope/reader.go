@@ -355,12 +355,11 @@ func (r *reader) integer(min, max int64) int64 {
 // number reads a number of RFC 8259 section 6 and says whether it is written as
 // an integer.
 func (r *reader) number() (text []byte, whole bool) {
-	start := r.pos
 	if c := r.peek(); c != '-' && (c < '0' || c > '9') {
 		r.fail(ReasonType, "a number")
 		return nil, false
 	}
-	start = r.pos
+	start := r.pos // peek passes over white space
 	i := start
 	if r.data[i] == '-' {
 		i++

@@ -208,9 +208,9 @@ func (n *Node) sweep() {
 			return
 		case <-tick.C:
 			if swept, err := n.service.Sweep(context.Background()); err != nil {
-				n.log.Error("sweeping blobs failed", "error", err)
+				n.log.Error("sweeping blobs failed", slog.Any("error", err))
 			} else if swept > 0 {
-				n.log.Info("orphaned blobs removed", "count", swept)
+				n.log.Info("orphaned blobs removed", slog.Int("count", swept))
 			}
 		}
 	}
@@ -220,7 +220,7 @@ func (n *Node) sweep() {
 func (n *Node) fail(err error) {
 	n.once.Do(func() {
 		n.failure = err
-		n.log.Error("the exchange stops", "error", err)
+		n.log.Error("the exchange stops", slog.Any("error", err))
 		close(n.stopped)
 	})
 }
