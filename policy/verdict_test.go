@@ -209,41 +209,6 @@ func TestMissingRules(t *testing.T) {
 	}
 }
 
-// TestApprovals: an approval resolves its code, for its recipient, by whom it was asked; a refusal denies.
-func TestApprovals(t *testing.T) {
-	m := with(eeLV(), meta{"handling": meta{"code": "H3"}})
-	ok := Approval{Recipient: "lv/vp", Codes: []string{"handling_review"}, By: "head_of_duty", Jurisdiction: "ee", Granted: true}
-	change := func(f func(*Approval)) Approval { a := ok; f(&a); return a }
-	for name, c := range map[string]struct {
-		a    Approval
-		want string
-	}{
-		"granted":            {ok, Delivered},
-		"refused":            {change(func(a *Approval) { a.Granted = false }), Denied},
-		"another code":       {change(func(a *Approval) { a.Codes = []string{"second_officer"} }), Pending},
-		"another recipient":  {change(func(a *Approval) { a.Recipient = "ua/npu" }), Pending},
-		"another role":       {change(func(a *Approval) { a.By = "second_officer" }), Pending},
-		"another country":    {change(func(a *Approval) { a.Jurisdiction = "lv" }), Pending},
-		"refused for others": {change(func(a *Approval) { a.Granted, a.Recipient = false, "ua/npu" }), Pending},
-	} {
-		r := request(t, "ee/pbgb", []string{"lv/vp"}, m)
-		r.Action = ActionRelease
-		r.Known.Approvals = []Approval{c.a}
-		if d := decide(t, r)[0]; d.Verdict != c.want {
-			t.Errorf("%s: %s, want %s", name, d.Verdict, c.want)
-		}
-	}
-	denied := request(t, "ee/pbgb", []string{"lv/vp"}, with(m, meta{"classification": "s_ue"}))
-	denied.Known.Approvals = []Approval{{Recipient: "lv/vp", Codes: []string{"handling_review", "classification_too_high"}, By: "head_of_duty", Jurisdiction: "ee", Granted: true}}
-	if d := decide(t, denied)[0]; d.Verdict != Denied {
-		t.Errorf("an approval resolved a denial: %s", d.Verdict)
-	}
-	p := decide(t, request(t, "ee/pbgb", []string{"lv/vp"}, m))[0].Pends[0]
-	if !p.Expires.Equal(today.Add(72 * time.Hour)) {
-		t.Errorf("expires %v", p.Expires)
-	}
-}
-
 // TestMerge: days to the least, dates to the earliest, restrictions to the union, permitted uses to the intersection.
 func TestMerge(t *testing.T) {
 	def := &registryCode{Params: map[string]string{"d": paramDays, "h": paramHours, "t": paramDate, "r": paramRestrictions, "p": paramPermitted}}
@@ -469,24 +434,6 @@ func TestSetIsReadWhileItIsSwapped(t *testing.T) {
 			if err := e.Activate(sets[4*(i%2)]); err != nil {
 				t.Error(err)
 			}
-		}
-	}
-}
-
-// TestParties: what the registry and the declaration do not both say does not count.
-func TestParties(t *testing.T) {
-	for name, change := range map[string]func(*Request){
-		"an agency that is not declared":      func(r *Request) { r.Sender.ID = "ee/kapo" },
-		"an agency of another jurisdiction":   func(r *Request) { r.Sender.ID = "lv/vp" },
-		"a type that is not the declared one": func(r *Request) { r.Recipients[0].Type = "private" },
-		"a type that nobody knows":            func(r *Request) { r.Recipients[0].Type = "" },
-		"a competence that is not declared":   func(r *Request) { r.Sender.Competences = []string{"conquest"} },
-		"a sender that is suspended":          func(r *Request) { r.Sender.Active = false },
-	} {
-		r := request(t, "ee/pbgb", []string{"lv/vp"}, eeLV())
-		change(&r)
-		if d := decide(t, r)[0]; d.Verdict != Denied {
-			t.Errorf("%s: %s", name, d.Verdict)
 		}
 	}
 }
