@@ -177,7 +177,7 @@ func testRefusals(t *testing.T, w *wire) {
 	content := api.PackagePath(sealed.JTI, "content")
 	e.refused(unit, asked{method: http.MethodGet, path: content}, "consultation-required", true)
 	e.refused(unit, asked{method: http.MethodGet, path: content, headers: []string{api.HeaderConsultation, "none"}}, "consultation-required", true)
-	e.refused(unit, asked{method: http.MethodGet, path: content, headers: []string{api.HeaderConsultation, nobody, api.HeaderConsultation, nobody}}, "consultation-required", true)
+	e.refused(unit, asked{method: http.MethodGet, path: content, headers: []string{api.HeaderConsultation, unit.consult(sealed.JTI), api.HeaderConsultation, nobody}}, "consultation-required", true)
 	e.refused(unit, asked{method: http.MethodGet, path: api.AttachmentPath(sealed.JTI, 0), headers: []string{"Range", "bytes=5-1"}}, "request-malformed", true)
 	e.refused(unit, asked{method: http.MethodGet, path: api.AttachmentPath(sealed.JTI, 0), headers: []string{api.HeaderConsultation, unit.consult(sealed.JTI)}}, "not-found", true)
 	e.refused(dpo, asked{method: http.MethodGet, path: api.RoutePackages}, "role-forbidden", true)
