@@ -104,6 +104,16 @@ func TestInvariant4UnknownIsRefused(t *testing.T) {
 		t.Errorf("lv/vp has %d packages", n)
 	}
 	o.verify(t)
+	// Who belongs to no agency here is on record with the operator.
+	strangers := 0
+	for _, e := range ledgerEntries(t, x.Parts(exchangetest.PartsConfig{}).Store) {
+		if e.Owner == demo.Operator && e.Reason == "agency-unknown" && e.Actor.Agency == "ee/ghost" {
+			strangers++
+		}
+	}
+	if strangers != 3 {
+		t.Errorf("the operator has %d entries of the stranger", strangers)
+	}
 }
 
 // TestInvariant4EngineFailure: an engine that fails is no permission and no
@@ -203,7 +213,10 @@ func TestInvariant4NoLedgerNoEffect(t *testing.T) {
 		refused(t, x, a, api.Unavailable)
 	}
 	// Not even a refusal is given that cannot be written down.
-	refused(t, x, x.Do(lv, http.MethodGet, api.PackagePath("01900000-0000-7000-8000-000000000000", ""), nil, nil), api.Unavailable)
+	refused(t, x, x.Do(lv, http.MethodGet, api.PackagePath(noPackage, ""), nil, nil), api.Unavailable)
+	refused(t, x, x.Do(x.HTTP("lv/vp", certs.RoleDPO), http.MethodGet, api.RoutePackages, nil, nil), api.Unavailable)
+	refused(t, x, x.Do(lv, http.MethodGet, "/v2/packages", nil, nil), api.Unavailable)
+	refused(t, x, x.Post(ee, turnedAway[0][1:]), api.Unavailable)
 
 	if err := os.RemoveAll(anchor); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
@@ -30,10 +31,21 @@ func suspend(t testing.TB, p *exchangetest.Parts, agency string, yes bool) {
 	}
 }
 
-// retireNow retires a key.
-func retireNow(t testing.TB, p *exchangetest.Parts, kid string) {
+// retire ends the trust in a key after a while: an act of the exchange, with
+// its entry.
+func retire(t testing.TB, p *exchangetest.Parts, kid string, after time.Duration) {
 	t.Helper()
-	if _, err := p.Journal.Commit(t.Context(), retirement(kid)); err != nil {
+	_, err := p.Journal.Commit(t.Context(), func(tx *exchange.Tx) ([]audit.Entry, error) {
+		reg, err := tx.Registry()
+		if err != nil {
+			return nil, err
+		}
+		row := reg.KeyByID(kid).KeyRow
+		row.Until = tx.Now().Add(after)
+		tx.PutKey(row)
+		return []audit.Entry{{Owner: demo.Operator, Operation: audit.Alteration, Action: "key.retire", Outcome: "done", SigningKey: kid}}, nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -64,9 +76,9 @@ func TestMovingUnderPost(t *testing.T) {
 		{"policies", func() { activate(t, p, otherPolicies(t)) }, func() { activate(t, p, usual) }, exchange.Denied, "denied policy-denied/"},
 		{"its twin is accepted", func() { mustPost(t, x, p, twin) }, nothing, "", "repeated"},
 		{"another takes its id", func() { mustPost(t, x, p, other) }, nothing, exchange.Conflict, "refused conflict/id-taken"},
-		{"recipient's key retired", func() { retireNow(t, p, x.DecryptKeys("lv/vp")[0].Kid()) }, nothing, exchange.Invalid,
+		{"recipient's key retired", func() { retire(t, p, x.DecryptKeys("lv/vp")[0].Kid(), 0) }, nothing, exchange.Invalid,
 			"refused package-invalid/content:recipient-key-unusable"},
-		{"signing key retired", func() { retireNow(t, p, x.SignKey("ee/pbgb").Kid()) }, nothing, exchange.Rejected,
+		{"signing key retired", func() { retire(t, p, x.SignKey("ee/pbgb").Kid(), 0) }, nothing, exchange.Rejected,
 			"refused envelope-rejected/signing-key-not-trusted"},
 	} {
 		d := draft(x, demo.EEtoLV)
@@ -132,13 +144,18 @@ func TestMovingUnderAcknowledgement(t *testing.T) {
 	}})
 	nothing := func() {}
 	for i, c := range []struct {
-		name       string
-		move, undo func()
-		kind       exchange.Kind
+		name                  string
+		move, meanwhile, undo func() // move is in the batch for which the acknowledgement waits
+		kind                  exchange.Kind
 	}{
-		{"recipient suspended", func() { suspend(t, p, "lv/vp", true) }, func() { suspend(t, p, "lv/vp", false) }, exchange.IdentityRefused},
-		{"sender suspended", func() { suspend(t, p, "ee/pbgb", true) }, func() { suspend(t, p, "ee/pbgb", false) }, exchange.Denied},
-		{"its key retired", func() { retireNow(t, p, x.SignKey("lv/vp").Kid()) }, nothing, exchange.Rejected},
+		{"recipient suspended", func() { suspend(t, p, "lv/vp", true) }, nothing, func() { suspend(t, p, "lv/vp", false) }, exchange.IdentityRefused},
+		{"sender suspended", func() { suspend(t, p, "ee/pbgb", true) }, nothing,
+			func() {
+				suspend(t, p, "ee/pbgb", false)
+				retire(t, p, x.SignKey("lv/vp").Kid(), time.Minute)
+			}, exchange.Denied},
+		{"its key ends", func() { _, _ = p.Service.Show(t.Context(), x.Caller("by/mia", certs.RoleUnit), noPackage) },
+			func() { x.Clock.Advance(2 * time.Minute) }, nothing, exchange.Rejected},
 	} {
 		arrived, release := gate.hold(exchange.StepBegin)
 		var done sync.WaitGroup
@@ -151,6 +168,7 @@ func TestMovingUnderAcknowledgement(t *testing.T) {
 		for p.Journal.Waiting() == 0 {
 			runtime.Gosched()
 		}
+		c.meanwhile()
 		release()
 		done.Wait()
 		if r := exchange.AsRefusal(answered); r == nil || r.Kind != c.kind {

@@ -13,7 +13,6 @@ import (
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
-	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
@@ -229,15 +228,19 @@ func TestPostRetiredKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	toEE := x.Seal(draft(x, demo.LVtoEE))
-	retire(t, x, x.SignKey("ee/pbgb").Kid(), x.DecryptKeys("ee/pbgb")[0].Kid())
+	p := x.Parts(exchangetest.PartsConfig{})
+	retire(t, p, x.SignKey("ee/pbgb").Kid(), 0)
+	retire(t, p, x.DecryptKeys("ee/pbgb")[0].Kid(), 0)
+	p.Close()
+	x.Start()
 	o := observe(t, x)
 
 	_, err = x.As("ee/pbgb", certs.RoleUnit).PostSealed(t.Context(), x.Seal(draft(x, demo.EEtoLV)))
 	problem(t, err, api.EnvelopeRejected)
 	o.expect(t, "signed with a retired key", "ee/pbgb package.send refused envelope-rejected/signing-key-not-trusted")
 	_, err = x.As("lv/vp", certs.RoleUnit).PostSealed(t.Context(), toEE)
-	if p := problem(t, err, api.PackageInvalid); p.Fix == "" {
-		t.Errorf("sealed to a retired key: %+v", p)
+	if told := problem(t, err, api.PackageInvalid); told.Fix == "" {
+		t.Errorf("sealed to a retired key: %+v", told)
 	}
 	o.expect(t, "sealed to a retired key", "lv/vp package.send refused package-invalid/content:recipient-key-unusable")
 
@@ -247,34 +250,6 @@ func TestPostRetiredKeys(t *testing.T) {
 	}
 	if _, err := x.As("lv/vp", certs.RoleUnit).Open(t.Context(), before.JTI, client.OpenOptions{Officer: reader, Reason: why, Accept: acceptAll}); err != nil {
 		t.Errorf("an old package cannot be opened: %v", err)
-	}
-}
-
-// retire ends the trust in keys as of now: an act of the exchange, with its
-// entry.
-func retire(t testing.TB, x *exchangetest.Exchange, kids ...string) {
-	t.Helper()
-	p := x.Parts(exchangetest.PartsConfig{})
-	for _, kid := range kids {
-		if _, err := p.Journal.Commit(t.Context(), retirement(kid)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.Close()
-	x.Start()
-}
-
-// retirement is the change that retires a key.
-func retirement(kid string) exchange.Change {
-	return func(tx *exchange.Tx) ([]audit.Entry, error) {
-		reg, err := tx.Registry()
-		if err != nil {
-			return nil, err
-		}
-		row := reg.KeyByID(kid).KeyRow
-		row.Until = tx.Now()
-		tx.PutKey(row)
-		return []audit.Entry{{Owner: demo.Operator, Operation: audit.Alteration, Action: "key.retire", Outcome: "done", SigningKey: kid}}, nil
 	}
 }
 
