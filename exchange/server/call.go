@@ -64,7 +64,7 @@ func (s *Server) serve(ec echo.Context, op *operation) {
 		// The header is out, or cannot get out: the client must not take
 		// what it has for the whole.
 		c.reason = "cut-off"
-		c.log(slog.LevelDebug, "answer cut off", slog.Any("error", err))
+		s.cfg.Log.LogAttrs(c.r.Context(), slog.LevelDebug, "answer cut off", c.named(slog.Any("error", err))...)
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -83,7 +83,8 @@ func (c *call) attempt() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
-			c.log(slog.LevelError, "panic in a handler", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			c.s.cfg.Log.LogAttrs(c.r.Context(), slog.LevelError, "panic in a handler",
+				c.named(slog.Any("panic", p), slog.String("stack", string(debug.Stack())))...)
 		}
 	}()
 	if c.caller.Peer, err = c.s.cfg.Gatekeeper.Peer(c.r.TLS); err != nil {
@@ -174,7 +175,7 @@ func (c *call) what() string {
 func (c *call) recorded(err error) error {
 	r := exchange.AsRefusal(err)
 	if r == nil {
-		c.log(slog.LevelError, "request failed", slog.String("route", c.op.route), slog.Any("error", err))
+		c.s.cfg.Log.LogAttrs(c.r.Context(), slog.LevelError, "request failed", c.named(slog.String("route", c.op.route), slog.Any("error", err))...)
 		r = &exchange.Refusal{Kind: internal, Reason: "fault", Err: err}
 		err = early{r}
 	}
@@ -261,10 +262,10 @@ func (c *call) record() {
 	if c.status >= http.StatusInternalServerError || c.status == 0 || c.reason == "cut-off" {
 		level = slog.LevelWarn
 	}
-	c.log(level, "request", attrs...)
+	c.s.cfg.Log.LogAttrs(c.r.Context(), level, "request", c.named(attrs...)...)
 }
 
-// log writes one line about the request.
-func (c *call) log(level slog.Level, message string, attrs ...slog.Attr) {
-	c.s.cfg.Log.LogAttrs(c.r.Context(), level, message, append(attrs, slog.String("request_id", c.caller.Request))...)
+// named are the attributes of a line about the request, which names it.
+func (c *call) named(attrs ...slog.Attr) []slog.Attr {
+	return append(attrs, slog.String("request_id", c.caller.Request))
 }
