@@ -151,8 +151,8 @@ func TestMovingUnderAcknowledgement(t *testing.T) {
 		{"recipient suspended", func() { suspend(t, p, "lv/vp", true) }, nothing, func() { suspend(t, p, "lv/vp", false) }, exchange.IdentityRefused},
 		{"sender suspended", func() { suspend(t, p, "ee/pbgb", true) }, nothing,
 			func() {
-				suspend(t, p, "ee/pbgb", false)
 				retire(t, p, x.SignKey("lv/vp").Kid(), time.Minute)
+				suspend(t, p, "ee/pbgb", false) // after which the service knows of both
 			}, exchange.Denied},
 		{"its key ends", func() { _, _ = p.Service.Show(t.Context(), x.Caller("by/mia", certs.RoleUnit), noPackage) },
 			func() { x.Clock.Advance(2 * time.Minute) }, nothing, exchange.Rejected},

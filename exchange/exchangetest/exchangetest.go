@@ -27,6 +27,10 @@ type Exchange struct {
 
 	wrap func(http.RoundTripper) http.RoundTripper
 	edit func(*node.Config)
+
+	mu      sync.Mutex                // guards the clients, by identity
+	clients map[string]*client.Client // of this run of the node
+	bare    map[string]*http.Client
 }
 
 // Option changes how an exchange of a test runs.
@@ -43,7 +47,7 @@ func Unwatched() Option { return func(x *Exchange) { x.wrap = nil } }
 // clients is held against the OpenAPI document.
 func New(t testing.TB, options ...Option) *Exchange {
 	t.Helper()
-	x := &Exchange{TB: t, Clock: &Clock{}, Log: &Log{}}
+	x := &Exchange{TB: t, Clock: &Clock{}, Log: &Log{}, bare: map[string]*http.Client{}}
 	x.wrap = func(rt http.RoundTripper) http.RoundTripper { return Watch(t, rt) }
 	for _, o := range options {
 		o(x)
@@ -85,6 +89,9 @@ func (x *Exchange) Start() {
 	if err := x.World.WriteProfiles("https://" + x.Node.Addr()); err != nil {
 		x.TB.Fatal(err)
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.clients = map[string]*client.Client{}
 }
 
 func (x *Exchange) logger() *slog.Logger {
@@ -117,8 +124,19 @@ func (x *Exchange) Restart() {
 	x.Start()
 }
 
-// As returns a client of an identity, by its profile.
+// As returns the client of an identity, by its profile. Start makes new
+// ones: the node has another address.
 func (x *Exchange) As(agency, role string) *client.Client {
+	x.TB.Helper()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.clients[agency+role] == nil {
+		x.clients[agency+role] = x.newClient(agency, role)
+	}
+	return x.clients[agency+role]
+}
+
+func (x *Exchange) newClient(agency, role string) *client.Client {
 	x.TB.Helper()
 	p, err := client.LoadProfile(x.World.Profile(agency, role))
 	if err != nil {

@@ -22,10 +22,16 @@ func (x *Exchange) must(err error) {
 }
 
 // HTTP returns a bare HTTP client with the certificate of an identity's
-// profile: for requests that no client of ours would make.
+// profile: for requests that no client of ours would make. It is the same
+// client each time.
 func (x *Exchange) HTTP(agency, role string) *http.Client {
 	x.TB.Helper()
-	return x.HTTPWith(x.certificate(agency, role))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.bare[agency+role] == nil {
+		x.bare[agency+role] = x.HTTPWith(x.certificate(agency, role))
+	}
+	return x.bare[agency+role]
 }
 
 // HTTPWith returns a bare HTTP client with any certificate.
