@@ -43,7 +43,8 @@ func (s *Service) Admit(ctx context.Context, a Agency) error {
 // Register puts an agency's public key (a JWK with use and x5c) into the
 // directory, trusted from now on. The certificate must chain to the anchors
 // of the agency's own jurisdiction and name that agency and use. The same
-// key again does nothing; a key of another agency or use is refused.
+// key again does nothing, whatever became of its certificate; a key of another
+// agency or use is refused.
 func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error {
 	key, err := envelope.ParsePublicJWK(jwk)
 	if err != nil {
@@ -53,6 +54,9 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 		return fmt.Errorf("key %s of %s: its private half is published in a standard or in test vectors", key.Kid(), agency)
 	}
 	use := string(key.Use())
+	if old := s.registry.Load().KeyByID(key.Kid()); old != nil && old.Agency == agency && old.Use == use {
+		return nil
+	}
 	chain, err := certs.ParseDER(key.X5C)
 	if err == nil {
 		err = s.Anchors().VerifyKey(chain, agency, use, key.CryptoKey(), s.Clock())

@@ -99,7 +99,10 @@ func (s *Service) Entry(ctx context.Context, c Caller, consultation, owner strin
 		e.Details = map[string]string{"seq": strconv.FormatUint(seq, 10)}
 		return []audit.Entry{e}, nil, nil
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // Checkpoint is the ledger's newest signed head. No entry.

@@ -19,6 +19,10 @@ const inlineContent = 64 << 10
 // moved under it.
 const attempts = 4
 
+// decisionAge is how long a decision stands while the bytes arrive; after a
+// longer upload policy is asked again, as of then.
+const decisionAge = 5 * time.Minute
+
 // posting is a package on its way through Post.
 type posting struct {
 	*visit
@@ -215,6 +219,9 @@ func (p *posting) decideAndRecord(ctx context.Context, parts Parts) (*Accepted, 
 	if err := p.receive(ctx, parts); err != nil {
 		return nil, p.fail(ctx, err)
 	}
+	if p.Clock().Sub(j.at) > decisionAge {
+		return nil, errStale
+	}
 	return p.accept(ctx, j)
 }
 
@@ -316,7 +323,11 @@ func (p *posting) write(tx *Tx, j *judgement, answer []byte) ([]audit.Entry, err
 			if delivery.Seq, err = tx.NextSeq(d.Recipient); err != nil {
 				return nil, err
 			}
-			entries = append(entries, p.give(j, d.Recipient))
+			given := p.give(j, d.Recipient)
+			if delivery.DueAt = j.dueAt(d.Recipient, tx.Now()); !delivery.DueAt.IsZero() {
+				given.DueAt = entryTime(delivery.DueAt)
+			}
+			entries = append(entries, given)
 		}
 		tx.PutDelivery(row.ID, delivery)
 	}

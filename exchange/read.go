@@ -106,8 +106,10 @@ func (s *Service) Show(ctx context.Context, c Caller, id string) (*View, error) 
 		return nil, err
 	}
 	var view *View
-	err = v.show(ctx, func(p *Package, seen *View) { view = seen })
-	return view, err
+	if err := v.show(ctx, func(p *Package, seen *View) { view = seen }); err != nil {
+		return nil, err // and not what the change may still write
+	}
+	return view, nil
 }
 
 // Manifest returns the manifest as the sender signed it to a party of the
@@ -118,8 +120,10 @@ func (s *Service) Manifest(ctx context.Context, c Caller, id string) ([]byte, er
 		return nil, err
 	}
 	var manifest []byte
-	err = v.show(ctx, func(p *Package, _ *View) { manifest = p.Manifest })
-	return manifest, err
+	if err := v.show(ctx, func(p *Package, _ *View) { manifest = p.Manifest }); err != nil {
+		return nil, err
+	}
+	return manifest, nil
 }
 
 // show is one look at a package inside the change that records it.

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"sort"
@@ -33,11 +34,13 @@ type KeyRow struct {
 type Key struct {
 	KeyRow
 	Public envelope.PublishedKey // with the chain of its certificate
+	lapses time.Time             // the end of its certificate; zero if it has none
 }
 
-// TrustedAt reports whether the key may be used at t.
+// TrustedAt reports whether the key may be used at t: registered, not retired,
+// not compromised, and its certificate not expired.
 func (k *Key) TrustedAt(t time.Time) bool {
-	return !t.Before(k.From) && (k.Until.IsZero() || t.Before(k.Until)) &&
+	return !t.Before(k.From) && (k.Until.IsZero() || t.Before(k.Until)) && (k.lapses.IsZero() || !t.After(k.lapses)) &&
 		(k.Compromised.IsZero() || t.Before(k.Compromised))
 }
 
@@ -66,6 +69,13 @@ func NewRegistry(version int64, agencies []Agency, keys []KeyRow) (*Registry, er
 			return nil, fmt.Errorf("key %s of %s is registered twice", row.Kid, row.Agency)
 		}
 		k := &Key{KeyRow: row, Public: pub}
+		if len(pub.X5C) > 0 {
+			leaf, err := x509.ParseCertificate(pub.X5C[0])
+			if err != nil {
+				return nil, fmt.Errorf("certificate of key %s of %s: %w", row.Kid, row.Agency, err)
+			}
+			k.lapses = leaf.NotAfter
+		}
 		r.keys[row.Kid] = k
 		r.byAgency[row.Agency] = append(r.byAgency[row.Agency], k)
 	}

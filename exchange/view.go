@@ -103,9 +103,6 @@ type Consultation struct {
 	Receipt audit.Receipt
 }
 
-// Range of an attachment: from Offset, Length bytes; Length < 0: to the end.
-type Range struct{ Offset, Length int64 }
-
 // EntriesPage is a page of an owner's log; Next is zero on the last one.
 type EntriesPage struct {
 	Items []EntryRow

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -67,6 +68,11 @@ func (e *BuildError) Error() string {
 
 // Revisions maps "common", "declared/<j>" and "rules/<j>" to the revision of each input of the Set.
 func (s *Set) Revisions() map[string]string { return maps.Clone(s.revisions) }
+
+// Dir977Bound reports whether Directive (EU) 2023/977 binds the jurisdiction on the day of at, in UTC.
+func (s *Set) Dir977Bound(jurisdiction string, at time.Time) bool {
+	return s.facts.flag(tableDir977, jurisdiction, at.UTC().Format(time.DateOnly))
+}
 
 // Source returns the input of that revision, so that it can be kept while a decision names it. Its files must not be
 // changed.

@@ -30,7 +30,8 @@ that you can try more in a second terminal.
 
 With --dir everything is kept: profiles under DIR/profiles, sample metadata
 under DIR/meta, and DIR/demo.json, which is written last: who sees that file
-may start. A directory of an earlier demo is taken up again.`,
+may start (after --once it tells what was, not what runs). A directory of an
+earlier demo is taken up again.`,
 		Example: `  liaison demo
   liaison demo --once --dir demo-data
   liaison demo --once --json`,
@@ -96,22 +97,24 @@ func (t teller) end(dir string, r demo.Ready) {
 // next prints what to try, as commands to copy.
 func (t teller) next(dir string, r demo.Ready) {
 	if t.once {
-		fmt.Fprintf(t.w, "\nEverything is in %s. Start it again with\n\n  %s demo --dir %s\n\nand then try in a second terminal:\n", dir, self(), dir)
+		fmt.Fprintf(t.w, "\nEverything is in %s. Start it again with\n\n  %s demo --dir %s\n\nand then try in a second terminal:\n", dir, self(), quoted(dir))
 	} else {
 		fmt.Fprintln(t.w, "\nThe exchange serves until Ctrl-C. Try in a second terminal:")
 	}
-	profile := func(name string) string { return "--profile " + filepath.Join(dir, "profiles", name) }
+	profile := func(name string) string { return "--profile " + quoted(filepath.Join(dir, "profiles", name)) }
 	for _, line := range [][2]string{
 		{"send a package from Estonia to Latvia", fmt.Sprintf("send %s --to lv/vp --meta %s --reason \"Findings of the joint investigation\" --receipt receipt.txt \"Hello Riga\"",
-			profile("ee-pbgb-unit"), filepath.Join(dir, "meta", "ee-lv.json"))},
+			profile("ee-pbgb-unit"), quoted(filepath.Join(dir, "meta", "ee-lv.json")))},
 		{"see it arrive in Latvia", "inbox " + profile("lv-vp-unit")},
 		{"open it there (ID from the inbox)", "open ID --yes " + profile("lv-vp-unit") + " --reason \"Work on the joint investigation\""},
-		{"verify the receipt offline", "receipt verify receipt.txt --log-key " + filepath.Join(dir, "ledger", "log.vkey")},
+		{"verify the receipt offline", "receipt verify receipt.txt --log-key " + quoted(filepath.Join(dir, "ledger", "log.vkey"))},
 		{"verify Estonia's log as its data-protection officer", "audit verify " + profile("ee-pbgb-dpo") + " --reason \"Monthly check of the log\""},
 	} {
 		fmt.Fprintf(t.w, "\n  # %s\n  %s %s\n", line[0], self(), line[1])
 	}
-	fmt.Fprintf(t.w, "\nHealth and metrics: %s/readyz?verbose, %s/metrics\n", r.Admin, r.Admin)
+	if !t.once {
+		fmt.Fprintf(t.w, "\nHealth and metrics: %s/readyz?verbose, %s/metrics\n", r.Admin, r.Admin)
+	}
 }
 
 // self is how this program was called, as it can be called again.
@@ -119,5 +122,13 @@ func self() string {
 	if exe, err := os.Executable(); err == nil && strings.Contains(exe, "go-build") {
 		return "go run ./cmd/liaison"
 	}
-	return "liaison"
+	return quoted(os.Args[0])
+}
+
+// quoted is a word as a shell reads it.
+func quoted(word string) string {
+	if !strings.ContainsAny(word, " \t'\"\\$&;()<>|*?[]#~`") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -26,8 +26,8 @@ func newInbox(env *environment) *cobra.Command {
 --box outbox those that it sent. Nothing is opened, and nobody learns that you
 looked but your own data-protection officer.
 
-The states are delivered (not acknowledged yet), acknowledged, pending, denied,
-blocked, expired and withdrawn; for what you sent to several recipients also mixed.`,
+The states are delivered (not acknowledged yet), acknowledged, pending, blocked
+and expired; for what you sent to several recipients also mixed.`,
 		Example: `  liaison inbox --state delivered
   liaison inbox --due 8h
   liaison inbox --box outbox --limit 20

@@ -127,8 +127,8 @@ func (f *founding) nextSteps() string {
    trust domain beside them.
 3. Admit agencies: registry/<jurisdiction>-<agency>/%[5]s (id, roles) and %[6]s (public keys with certificates).
 4. Give log.vkey and the certificates that vouch for your server to every agency, over a way that it trusts.
-5. liaison serve --config %[7]s
-
-The policies in this program are samples, not the law of anyone: with allow_sample_policies: true they decide.`,
+5. This version has sample policies only, which are the law of nobody. To try the exchange with them, add the line
+   allow_sample_policies: true to %[7]s; without it nothing starts.
+6. liaison serve --config %[7]s`,
 		f.dir, fileLedgerKey, f.path(fileServerCSR), f.path(fileServerCert), node.AgencyFile, node.KeysFile, f.path(fileConfig))
 }

@@ -56,7 +56,7 @@ func serve(ctx context.Context, cfg node.Config) error {
 		select {
 		case <-reload:
 			if err := n.Reload(ctx); err != nil {
-				cfg.Log.ErrorContext(ctx, "reload failed, the old stays in force", slog.Any("error", err))
+				cfg.Log.ErrorContext(ctx, "not all could be reloaded", slog.Any("error", err))
 			} else {
 				cfg.Log.InfoContext(ctx, "reloaded")
 			}

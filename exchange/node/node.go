@@ -60,7 +60,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		cfg.Log = slog.Default()
 	}
 	n := &Node{cfg: cfg, log: cfg.Log, stopped: make(chan struct{})}
-	for _, step := range []func(context.Context) error{n.openTrust, n.openService, n.openPolicy, n.admitAll, n.openServer, n.listen} {
+	for _, step := range []func(context.Context) error{n.openTrust, n.openService, n.openPolicy, n.openRegistry, n.openServer, n.listen} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
 		}
@@ -133,13 +133,26 @@ func (n *Node) openPolicy(ctx context.Context) error {
 	if n.cfg.Policies != nil {
 		return n.service.Activate(ctx, n.cfg.Policies)
 	}
+	if !n.cfg.AllowSamplePolicies {
+		return errors.New("no policies: this version has sample policies only, which are the law of nobody " +
+			"(fix: set allow_sample_policies: true to try the exchange with them)")
+	}
 	in := policy.Samples()
-	in.AllowSamples = n.cfg.AllowSamplePolicies
+	in.AllowSamples = true
 	set, err := policy.Build(in)
 	if err != nil {
 		return fmt.Errorf("policies: %w", err)
 	}
 	return n.service.Activate(ctx, set)
+}
+
+// openRegistry admits what is new. What is refused is told and does not keep
+// the others from being served.
+func (n *Node) openRegistry(ctx context.Context) error {
+	if err := n.admitAll(ctx); err != nil {
+		n.log.ErrorContext(ctx, "some of the registry was not admitted", slog.Any("error", err))
+	}
+	return nil
 }
 
 // openServer puts the API on the domain.
@@ -252,12 +265,15 @@ func (n *Node) AdminAddr() string {
 // Origin is the ledger's origin.
 func (n *Node) Origin() string { return n.service.Origin() }
 
-// Reload reads anchors, certificates, revocations and the registry again.
-// What cannot be read leaves the old in force and is returned.
+// Reload reads anchors, certificates and revocations again, all or nothing,
+// and then the registry, agency by agency. The error says what stays as it was.
 func (n *Node) Reload(ctx context.Context) error {
 	trust, err := n.cfg.trust().Load(n.gate.Trust(), n.cfg.Clock())
 	if err == nil {
 		err = n.gate.Reload(trust)
+	}
+	if err != nil {
+		err = fmt.Errorf("certificates, anchors and revocations stay as they were: %w", err)
 	}
 	return errors.Join(err, n.admitAll(ctx))
 }

@@ -53,47 +53,62 @@ func WriteAdmission(dir string, a Admission, keys []byte) error {
 }
 
 // admitAll admits what the registry directory holds and the exchange does
-// not know yet.
+// not know yet. What is wrong with one agency keeps no other from its due:
+// all are tried, first all rows, so that a suspension waits for nothing, then
+// all keys. The error joins what was refused.
 func (n *Node) admitAll(ctx context.Context) error {
 	found, err := filepath.Glob(filepath.Join(n.cfg.Registry, "*", AgencyFile))
 	if err != nil {
 		return err
 	}
-	for _, path := range found {
-		if err := n.admit(ctx, filepath.Dir(path)); err != nil {
-			return fmt.Errorf("registry %s: %w", filepath.Dir(path), err)
+	var refused []error
+	for _, step := range []func(context.Context, string) error{n.admit, n.register} {
+		for _, path := range found {
+			if err := step(ctx, filepath.Dir(path)); err != nil {
+				refused = append(refused, fmt.Errorf("registry %s: %w", filepath.Dir(path), err))
+			}
 		}
 	}
-	return nil
+	return errors.Join(refused...)
 }
 
-// admit admits one agency and registers its keys.
-func (n *Node) admit(ctx context.Context, dir string) error {
+// readAdmission reads agency.yaml strictly.
+func readAdmission(dir string) (a Admission, err error) {
 	raw, err := os.ReadFile(filepath.Join(dir, AgencyFile))
 	if err != nil {
-		return err
+		return a, err
 	}
-	var a Admission
-	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField()).Decode(&a); err != nil {
+	return a, yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField()).Decode(&a)
+}
+
+// admit admits one agency, or changes its row.
+func (n *Node) admit(ctx context.Context, dir string) error {
+	a, err := readAdmission(dir)
+	if err != nil {
 		return err
 	}
 	row, err := n.agency(a)
 	if err != nil {
 		return err
 	}
-	if err := n.service.Admit(ctx, row); err != nil {
-		return err
+	return n.service.Admit(ctx, row)
+}
+
+// register registers an agency's keys: each that can be.
+func (n *Node) register(ctx context.Context, dir string) error {
+	a, err := readAdmission(dir)
+	if err != nil {
+		return nil // admit has said so
 	}
 	keys, err := readKeys(filepath.Join(dir, KeysFile))
 	if err != nil {
 		return err
 	}
+	var refused []error
 	for _, key := range keys {
-		if err := n.service.Register(ctx, a.ID, key); err != nil {
-			return err
-		}
+		refused = append(refused, n.service.Register(ctx, a.ID, key))
 	}
-	return nil
+	return errors.Join(refused...)
 }
 
 // readKeys reads the members of a JWK Set; no file means no keys.

@@ -82,14 +82,13 @@ func (c *call) setHeader() {
 func (c *call) attempt() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+			err = fmt.Errorf("panic with a %T", p) // its value may hold what the log must not
 			c.s.cfg.Log.LogAttrs(c.r.Context(), slog.LevelError, "panic in a handler",
-				c.named(slog.Any("panic", p), slog.String("stack", string(debug.Stack())))...)
+				c.named(slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))...)
 		}
 	}()
-	if c.caller.Peer, err = c.s.cfg.Gatekeeper.Peer(c.r.TLS); err != nil {
-		return &exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "certificate", Err: err,
-			Detail: "the client certificate is not accepted any more", Fix: "connect again with a valid certificate"}
+	if err := c.identify(); err != nil {
+		return err
 	}
 	if err := c.checkForm(); err != nil {
 		return err
@@ -100,6 +99,17 @@ func (c *call) attempt() (err error) {
 		}
 	}
 	return c.op.handle(c)
+}
+
+// identify says who the caller is, as of now.
+func (c *call) identify() error {
+	peer, err := c.s.cfg.Gatekeeper.Peer(c.r.TLS)
+	if err != nil {
+		return &exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "certificate", Err: err,
+			Detail: "the client certificate is not accepted any more", Fix: "connect again with a valid certificate"}
+	}
+	c.caller.Peer = peer
+	return nil
 }
 
 // checkForm holds what every operation asks of a request: the path's one

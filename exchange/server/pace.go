@@ -26,8 +26,12 @@ func (s *Server) pace(set func(time.Time) error) pace {
 // after moves the deadline for a transfer that has passed n bytes.
 func (p pace) after(n int64) error { return p.set(p.deadline(n)) }
 
+// longest is the most that one transfer may take, however large: well below
+// the age at which blobs that no package names are swept.
+const longest = 12 * time.Hour
+
 func (p pace) deadline(n int64) time.Time {
-	return p.start.Add(p.grace + time.Duration(n/p.rate)*time.Second)
+	return p.start.Add(min(p.grace+time.Duration(n/p.rate)*time.Second, longest))
 }
 
 // pacedBody is a request's body that must keep pace. Its errors are refusals.

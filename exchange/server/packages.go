@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"io"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -25,7 +27,7 @@ func postPackage(c *call) error {
 	if err != nil {
 		return err
 	}
-	accepted, err := c.s.cfg.Exchange.Post(c.r.Context(), c.caller, form)
+	accepted, err := c.s.cfg.Exchange.Post(c.r.Context(), c.caller, arriving{form, c})
 	if err != nil {
 		return err
 	}
@@ -33,6 +35,24 @@ func postPackage(c *call) error {
 	return c.answer(created(accepted.Repeat), api.Accepted{
 		ID: accepted.ID, Outcomes: outcomesOf(accepted.Outcomes), Receipt: accepted.Receipt.Encode(),
 	})
+}
+
+// arriving asks at the end of a package once more who sends it: a long upload
+// outlives a certificate.
+type arriving struct {
+	*form
+	c *call
+}
+
+// Attachment is the form's, until there is none left.
+func (a arriving) Attachment() (io.Reader, error) {
+	r, err := a.form.Attachment()
+	if errors.Is(err, io.EOF) {
+		if lapsed := a.c.identify(); lapsed != nil {
+			return nil, lapsed
+		}
+	}
+	return r, err
 }
 
 // created is the status of what was made now, or was made before.

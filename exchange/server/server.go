@@ -67,12 +67,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.routes = s.router()
 	s.http = &http.Server{
-		Handler:           s.Handler(),
-		TLSConfig:         cfg.Gatekeeper.ServerTLS(),
-		ReadHeaderTimeout: limits.Header,
-		ReadTimeout:       limits.Header + limits.Grace, // of requests that never reach a call; a call sets its own
-		IdleTimeout:       limits.Idle,
-		MaxHeaderBytes:    maxHeader,
+		Handler:                      s.Handler(),
+		TLSConfig:                    cfg.Gatekeeper.ServerTLS(),
+		DisableGeneralOptionsHandler: true, // OPTIONS * goes the way of every request
+		ReadHeaderTimeout:            limits.Header,
+		ReadTimeout:                  limits.Header + limits.Grace, // of requests that never reach a call; a call sets its own
+		IdleTimeout:                  limits.Idle,
+		MaxHeaderBytes:               maxHeader,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: limits.Streams,
 			SendPingTimeout:      limits.Grace, // a connection on which nothing comes is asked whether it is there

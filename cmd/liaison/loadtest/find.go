@@ -23,14 +23,14 @@ import (
 // outbox, and with a DPO's profile its entry is in a log without gaps.
 func (r *run) find(ctx context.Context) error {
 	missing := map[string]bool{}
-	known := r.verifyReceipts(missing)
+	known, before := r.verifyReceipts(missing)
 	r.result.Checked = "receipts, outbox"
-	if err := r.findInOutbox(ctx, missing); err != nil {
+	if err := r.findInOutbox(ctx, before, missing); err != nil {
 		return err
 	}
 	if dir := r.dpoProfile(); dir != "" {
 		r.result.Checked = "receipts, outbox, log"
-		if err := r.findInLog(ctx, dir, known, missing); err != nil {
+		if err := r.findInLog(ctx, dir, before, known, missing); err != nil {
 			return err
 		}
 	}
@@ -41,10 +41,10 @@ func (r *run) find(ctx context.Context) error {
 	return nil
 }
 
-// verifyReceipts holds each receipt against the ledger's key, and returns
-// the places in the log that they prove.
-func (r *run) verifyReceipts(missing map[string]bool) []audit.Position {
-	var known []audit.Position
+// verifyReceipts holds each receipt against the ledger's key. It returns the
+// places in the log that they prove, and the place before the first of them:
+// what lies there is not of this run.
+func (r *run) verifyReceipts(missing map[string]bool) (known []audit.Position, before audit.Position) {
 	for id, text := range r.receipts {
 		receipt, err := audit.ParseReceipt(text)
 		if err != nil {
@@ -57,14 +57,17 @@ func (r *run) verifyReceipts(missing map[string]bool) []audit.Position {
 			continue
 		}
 		known = append(known, audit.Position{Seq: v.Entry.Seq, Commitment: audit.Commit(audit.Salt(receipt.Salt), receipt.Entry)})
+		if prev, err := audit.ParseCommitment(v.Entry.Prev); err == nil && (len(known) == 1 || v.Entry.Seq <= before.Seq) {
+			before = audit.Position{Seq: v.Entry.Seq - 1, Commitment: prev}
+		}
 	}
-	return known
+	return known, before
 }
 
-// findInOutbox reads the whole outbox.
-func (r *run) findInOutbox(ctx context.Context, missing map[string]bool) error {
+// findInOutbox reads the outbox from this run on: its cursor is the own seq.
+func (r *run) findInOutbox(ctx context.Context, before audit.Position, missing map[string]bool) error {
 	seen := map[string]bool{}
-	for d, err := range r.clients[0].Packages(ctx, client.Query{Box: client.Outbox, PageSize: 200}) {
+	for d, err := range r.clients[0].Packages(ctx, client.Query{Box: client.Outbox, After: strconv.FormatUint(before.Seq, 10), PageSize: 200}) {
 		if err != nil {
 			return err
 		}
@@ -90,9 +93,9 @@ func (r *run) dpoProfile() string {
 	return dir + "-dpo"
 }
 
-// findInLog verifies the own log whole, with the receipts as places that it
-// must contain.
-func (r *run) findInLog(ctx context.Context, profile string, known []audit.Position, missing map[string]bool) error {
+// findInLog verifies the own log from this run on, with the receipts as
+// places that it must contain.
+func (r *run) findInLog(ctx context.Context, profile string, before audit.Position, known []audit.Position, missing map[string]bool) error {
 	dpo, err := client.FromProfile(profile)
 	if err != nil {
 		return err
@@ -102,7 +105,7 @@ func (r *run) findInLog(ctx context.Context, profile string, known []audit.Posit
 	if err != nil {
 		return err
 	}
-	items, err := collect(dpo.Entries(ctx, consultation.ID, 0))
+	items, err := collect(dpo.Entries(ctx, consultation.ID, before.Seq))
 	if err != nil {
 		return err
 	}
@@ -111,7 +114,7 @@ func (r *run) findInLog(ctx context.Context, profile string, known []audit.Posit
 		return err
 	}
 	report, err := audit.VerifyOwner(replay(items), audit.OwnerLog{Owner: dpo.Agency(), Checkpoint: head,
-		Hashes: dpo.Hashes(ctx, head), Known: known})
+		Hashes: dpo.Hashes(ctx, head), After: before, Known: known})
 	if err != nil {
 		return err
 	}
