@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -62,19 +64,29 @@ func (n *Node) admitAll(ctx context.Context) error {
 		return err
 	}
 	var refused []error
-	for _, step := range []func(context.Context, string) error{n.admit, n.register} {
-		for _, path := range found {
-			if err := step(ctx, filepath.Dir(path)); err != nil {
-				refused = append(refused, fmt.Errorf("registry %s: %w", filepath.Dir(path), err))
-			}
+	say := func(dir string, err error) {
+		if err != nil {
+			refused = append(refused, fmt.Errorf("registry %s: %w", dir, err))
 		}
+	}
+	known := map[string]Admission{}
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		a, err := readAdmission(path)
+		if err == nil {
+			known[dir], err = a, n.admit(ctx, a)
+		}
+		say(dir, err)
+	}
+	for _, dir := range slices.Sorted(maps.Keys(known)) {
+		say(dir, n.register(ctx, known[dir].ID, filepath.Join(dir, KeysFile)))
 	}
 	return errors.Join(refused...)
 }
 
 // readAdmission reads agency.yaml strictly.
-func readAdmission(dir string) (a Admission, err error) {
-	raw, err := os.ReadFile(filepath.Join(dir, AgencyFile))
+func readAdmission(path string) (a Admission, err error) {
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return a, err
 	}
@@ -82,11 +94,7 @@ func readAdmission(dir string) (a Admission, err error) {
 }
 
 // admit admits one agency, or changes its row.
-func (n *Node) admit(ctx context.Context, dir string) error {
-	a, err := readAdmission(dir)
-	if err != nil {
-		return err
-	}
+func (n *Node) admit(ctx context.Context, a Admission) error {
 	row, err := n.agency(a)
 	if err != nil {
 		return err
@@ -95,18 +103,14 @@ func (n *Node) admit(ctx context.Context, dir string) error {
 }
 
 // register registers an agency's keys: each that can be.
-func (n *Node) register(ctx context.Context, dir string) error {
-	a, err := readAdmission(dir)
-	if err != nil {
-		return nil // admit has said so
-	}
-	keys, err := readKeys(filepath.Join(dir, KeysFile))
+func (n *Node) register(ctx context.Context, agency, path string) error {
+	keys, err := readKeys(path)
 	if err != nil {
 		return err
 	}
 	var refused []error
 	for _, key := range keys {
-		refused = append(refused, n.service.Register(ctx, a.ID, key))
+		refused = append(refused, n.service.Register(ctx, agency, key))
 	}
 	return errors.Join(refused...)
 }
