@@ -29,7 +29,7 @@ func TestHostile(t *testing.T) {
 		run  func(*testing.T, *wire)
 	}{
 		{"smuggling", testSmuggling}, {"headers", testHeaders}, {"slow", testSlow}, {"lengths", testLengths}, {"continue", testContinue},
-		{"overload", testOverload}, {"faults", testFaults}, {"revocation", testRevocation}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
+		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"revocation", testRevocation}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
 		{"slow reader", func(t *testing.T, w *wire) { testSlowReader(t, w, large.JTI) }},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
@@ -247,7 +247,11 @@ func testOverload(t *testing.T, w *wire) {
 	request := s.dial(t, "ee/pbgb", "dpo")
 	request.send(consulting(length(len(consultationBody)), "Expect: 100-continue"), "")
 	request.continued()
-	unit.get(api.RouteAgencies).want(t, http.StatusServiceUnavailable)
+	gated, open := everyOperation()
+	watched := s.as("ee/pbgb", "unit")
+	for _, a := range append(gated, open...) {
+		watched.ask(a).want(t, http.StatusServiceUnavailable)
+	}
 	_, err := io.WriteString(request, consultationBody)
 	must(t, err)
 	if r, _ := request.answer(); r.status != http.StatusCreated {
@@ -287,6 +291,75 @@ func testFaults(t *testing.T, w *wire) {
 	s.log.await(t, thePanic)
 	s.log.await(t, "stack=")
 	unit.get(api.RouteAgencies).want(t, http.StatusOK)
+}
+
+// failing is a domain in which everything fails as nothing should.
+type failing struct{ server.Exchange }
+
+var errFailing = errors.New(thePanic)
+
+func (failing) Post(context.Context, exchange.Caller, exchange.Parts) (*exchange.Accepted, error) {
+	return nil, errFailing
+}
+
+func (failing) Decide(context.Context, exchange.Caller, exchange.DryRun) (*exchange.Decided, error) {
+	return nil, errFailing
+}
+
+func (failing) List(context.Context, exchange.Caller, exchange.Listing) (*exchange.Page, error) {
+	return nil, errFailing
+}
+
+func (failing) Show(context.Context, exchange.Caller, string) (*exchange.View, error) {
+	return nil, errFailing
+}
+
+func (failing) Manifest(context.Context, exchange.Caller, string) ([]byte, error) {
+	return nil, errFailing
+}
+
+func (failing) Acknowledge(context.Context, exchange.Caller, string, []byte) (*exchange.Acknowledged, error) {
+	return nil, errFailing
+}
+
+func (failing) Consult(context.Context, exchange.Caller, exchange.ConsultationRequest) (*exchange.Consultation, error) {
+	return nil, errFailing
+}
+
+func (failing) Content(context.Context, exchange.Caller, string, string) (exchange.Blob, error) {
+	return nil, errFailing
+}
+
+func (failing) Attachment(context.Context, exchange.Caller, string, int, string) (exchange.Blob, error) {
+	return nil, errFailing
+}
+
+func (failing) Entries(context.Context, exchange.Caller, string, uint64, int) (*exchange.EntriesPage, error) {
+	return nil, errFailing
+}
+
+func (failing) Entry(context.Context, exchange.Caller, string, string, uint64) (*exchange.EntryRow, error) {
+	return nil, errFailing
+}
+
+func (failing) Registry(context.Context) (*exchange.Registry, error) { return nil, errFailing }
+
+// Whatever fails, the answer is a documented 500 that says nothing.
+func testEverythingFails(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange { return failing{x} })
+	unit := s.as("ee/pbgb", "unit")
+	gated, open := everyOperation()
+	for _, a := range append(gated, open...) {
+		if strings.HasPrefix(a.path, api.RouteDecisions) {
+			a.body = []byte(`{"manifest":{},"statement":{}}`)
+		}
+		if strings.HasPrefix(a.path, api.RouteConsultations) {
+			a.body = []byte(consultationBody)
+		}
+		if r := unit.ask(a).want(t, http.StatusInternalServerError); strings.Contains(string(r.body), thePanic) {
+			t.Errorf("%s", r.body)
+		}
+	}
 }
 
 // retiring is a domain in which keys of lv/vp are not in use any more.
