@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -43,18 +44,19 @@ type showing struct {
 func newAuditShow(env *environment) *cobra.Command {
 	s := &showing{env: env}
 	c := &cobra.Command{
-		Use:   "show --reason TEXT",
+		Use:   "show [NO] --reason TEXT",
 		Short: "Show entries of your agency's log",
 		Long: `show records who reads the log and why, and prints entries in the order of their
 numbers. Each entry is held against its commitment, so that one that was changed
 is not shown as true (exit code 5); "audit verify" proves the whole log.
 
-On a terminal it is a table; --full tells each entry in words; --json prints the
+With a number it shows that entry alone, in words. On a terminal it is a table; --full tells each entry in words; --json prints the
 entries as they were recorded, one a line.`,
 		Example: `  liaison audit show --limit 20 --reason "Complaint 2026-31, access by unit"
+  liaison audit show 1207 --reason "Complaint 2026-31, access by unit"
   liaison audit show --after 1200 --full --reason "Complaint 2026-31, access by unit"
   liaison audit show --limit 1000 --json --reason "Yearly sample" | jq 'select(.entry.action == "content.read")'`,
-		Args: cobra.NoArgs,
+		Args: cobra.MaximumNArgs(1),
 		RunE: withClient(env, &s.profileFlags, s.run),
 	}
 	s.profileFlags.add(c)
@@ -67,9 +69,16 @@ entries as they were recorded, one a line.`,
 	return c
 }
 
-func (s *showing) run(ctx context.Context, c *client.Client, _ []string) error {
+func (s *showing) run(ctx context.Context, c *client.Client, args []string) error {
 	if err := s.needReason(); err != nil {
 		return err
+	}
+	if len(args) == 1 {
+		no, err := strconv.ParseUint(args[0], 10, 64)
+		if err != nil || no == 0 {
+			return usageError(fmt.Errorf("%q is no number of an entry", args[0]), "give a number from 1, as audit show lists them")
+		}
+		s.after, s.limit, s.full = no-1, 1, true
 	}
 	if s.limit < 1 {
 		return usageError(fmt.Errorf("--limit %d", s.limit), "give a number from 1")
@@ -93,7 +102,7 @@ func (s *showing) run(ctx context.Context, c *client.Client, _ []string) error {
 		}
 		more = more && len(items) > 0
 	}
-	if err := t.flush(); err != nil || !more || s.env.json {
+	if err := t.flush(); err != nil || !more || s.env.json || len(args) == 1 {
 		return err
 	}
 	_, err = fmt.Fprintf(s.env.Stderr, "there are more: go on with --after %d\n", after)

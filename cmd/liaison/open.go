@@ -117,16 +117,20 @@ func (o *opening) ask(ctx context.Context) error {
 // openedJSON is what open prints with --json. The keys of the attachments
 // are left out.
 type openedJSON struct {
-	ID              string               `json:"id"`
-	From            string               `json:"from"`
-	Subject         string               `json:"subject,omitempty"`
-	Text            string               `json:"text,omitempty"`
-	Structured      *envelope.Structured `json:"structured,omitempty"`
-	Counts          map[string]int64     `json:"counts,omitempty"`
-	Attachments     []attachmentJSON     `json:"attachments,omitempty"`
-	MessageFile     string               `json:"message_file,omitempty"`
-	Acknowledgement string               `json:"acknowledgement,omitempty"` // receipt, if this opening acknowledged the package
-	Consultation    string               `json:"consultation"`              // receipt
+	ID           string               `json:"id"`
+	From         string               `json:"from"`
+	Subject      string               `json:"subject,omitempty"`
+	Text         string               `json:"text,omitempty"`
+	Structured   *envelope.Structured `json:"structured,omitempty"`
+	Counts       map[string]int64     `json:"counts,omitempty"`
+	Attachments  []attachmentJSON     `json:"attachments,omitempty"`
+	MessageFile  string               `json:"message_file,omitempty"`
+	Consultation string               `json:"consultation"` // id
+
+	// Receipts: of the acknowledgement, if this opening acknowledged the
+	// package, and of the consultation.
+	AcknowledgementReceipt string `json:"acknowledgement_receipt,omitempty"`
+	ConsultationReceipt    string `json:"consultation_receipt"`
 }
 
 type attachmentJSON struct {
@@ -140,9 +144,9 @@ type attachmentJSON struct {
 func describeOpened(p *client.Opened) openedJSON {
 	m := p.Message
 	v := openedJSON{ID: p.Manifest.JTI, From: p.Manifest.Iss, Subject: m.Subject, Text: m.Text, Structured: m.Structured,
-		Counts: m.Counts, Consultation: p.Consultation.Receipt.Text}
+		Counts: m.Counts, Consultation: p.Consultation.ID, ConsultationReceipt: p.Consultation.Receipt.Text}
 	if p.Acknowledgement != nil {
-		v.Acknowledgement = p.Acknowledgement.Text
+		v.AcknowledgementReceipt = p.Acknowledgement.Text
 	}
 	for _, a := range m.Attachments {
 		v.Attachments = append(v.Attachments, attachmentJSON{Name: a.Name, MediaType: a.MediaType, Size: a.Size, SHA256: a.SHA256})
