@@ -4,7 +4,9 @@
 package exchangetest
 
 import (
+	"bytes"
 	"context"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -31,6 +33,7 @@ type Exchange struct {
 	mu      sync.Mutex                // guards the clients, by identity
 	clients map[string]*client.Client // of this run of the node
 	bare    map[string]*http.Client
+	heads   map[string]*head
 }
 
 // Option changes how an exchange of a test runs.
@@ -47,7 +50,7 @@ func Unwatched() Option { return func(x *Exchange) { x.wrap = nil } }
 // clients is held against the OpenAPI document.
 func New(t testing.TB, options ...Option) *Exchange {
 	t.Helper()
-	x := &Exchange{TB: t, Clock: &Clock{}, Log: &Log{}, bare: map[string]*http.Client{}}
+	x := &Exchange{TB: t, Clock: &Clock{}, Log: &Log{}, bare: map[string]*http.Client{}, heads: map[string]*head{}}
 	x.wrap = func(rt http.RoundTripper) http.RoundTripper { return Watch(t, rt) }
 	for _, o := range options {
 		o(x)
@@ -109,12 +112,26 @@ func (x *Exchange) Stop() {
 	if x.Node == nil {
 		return
 	}
+	x.hangUp()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := x.Node.Shutdown(ctx); err != nil {
 		x.TB.Errorf("shutdown: %v", err)
 	}
 	x.Node = nil
+}
+
+// hangUp closes the clients' connections: HTTP/2 lets a server that shuts
+// down wait a second for open ones.
+func (x *Exchange) hangUp() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.clients {
+		c.Close()
+	}
+	for _, c := range x.bare {
+		c.CloseIdleConnections()
+	}
 }
 
 // Restart stops the node and starts it again on the same state.
@@ -147,12 +164,41 @@ func (x *Exchange) newClient(agency, role string) *client.Client {
 		x.TB.Fatal(err)
 	}
 	cfg.Now, cfg.Wrap = x.Clock.Now, x.wrap
+	if x.heads[agency+role] == nil {
+		x.heads[agency+role] = &head{}
+	}
+	cfg.Checkpoints = x.heads[agency+role]
 	c, err := client.New(cfg)
 	if err != nil {
 		x.TB.Fatal(err)
 	}
 	x.TB.Cleanup(c.Close)
 	return c
+}
+
+// head keeps the newest head that an identity has verified, for all runs of
+// the node. The file that a profile has for it would be fsynced each time.
+type head struct {
+	mu   sync.Mutex
+	note []byte
+}
+
+// Load implements client.CheckpointStore.
+func (h *head) Load() ([]byte, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.note == nil {
+		return nil, fs.ErrNotExist
+	}
+	return bytes.Clone(h.note), nil
+}
+
+// Save implements client.CheckpointStore.
+func (h *head) Save(note []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.note = bytes.Clone(note)
+	return nil
 }
 
 // Clock is the exchange's clock: the time of day and what a test added to it.
