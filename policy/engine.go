@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -20,8 +21,9 @@ type Config struct {
 // Engine decides by the active Set. It is safe for concurrent use; an activation swaps the Set atomically, and
 // evaluations in flight finish on the one that they began with.
 type Engine struct {
-	cfg Config
-	set atomic.Pointer[Set]
+	cfg   Config
+	set   atomic.Pointer[Set]
+	slots chan struct{} // as many evaluations at a time as there are processors
 }
 
 // NewEngine returns an engine without rules: until Activate, it denies everything.
@@ -32,7 +34,7 @@ func NewEngine(cfg Config) *Engine {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Engine{cfg: cfg}
+	return &Engine{cfg: cfg, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 // Activate makes s the Set that later calls of Decide use. It refuses a Set with samples unless the config allows
@@ -53,7 +55,16 @@ func (e *Engine) Set() *Set { return e.set.Load() }
 
 // Decide returns a decision for each recipient, in their order. An error wraps ErrEngine: the caller answers 503,
 // records it and raises an alarm; it is never a permission and never a denial.
+//
+// The timeout measures an evaluation, not the wait for a processor: under load calls queue before it starts. A ctx that
+// ends while one waits is an engine error too.
 func (e *Engine) Decide(ctx context.Context, r Request) ([]Decision, error) {
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrEngine, ctx.Err())
+	}
 	if r.Now.IsZero() {
 		r.Now = e.cfg.Clock()
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -44,6 +45,9 @@ liaison demo --dir DIR leaves a configuration to look at in DIR/exchange.yaml.`,
 
 // serve runs a node until ctx ends or the node stops by itself.
 func serve(ctx context.Context, cfg node.Config) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // the heap is some tens of MB: memory is cheaper here than collecting it
+	}
 	n, err := node.Start(ctx, cfg)
 	if err != nil {
 		return err
