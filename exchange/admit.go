@@ -91,6 +91,9 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 func (s *Service) Activate(ctx context.Context, set *policy.Set) error {
 	s.activation.Lock()
 	defer s.activation.Unlock()
+	if err := s.Policy.Check(set); err != nil {
+		return err // before any entry says that it is in force
+	}
 	revisions := set.Revisions()
 	if now := s.Policy.Set(); now != nil && maps.Equal(now.Revisions(), revisions) {
 		return nil

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -40,13 +41,21 @@ func NewEngine(cfg Config) *Engine {
 // Activate makes s the Set that later calls of Decide use. It refuses a Set with samples unless the config allows
 // them; the active Set then stays.
 func (e *Engine) Activate(s *Set) error {
-	if s == nil {
-		return fmt.Errorf("activate: no set")
-	}
-	if len(s.sampled) > 0 && !e.cfg.AllowSamples {
-		return fmt.Errorf("activate: sample policies of %v are not allowed here", s.sampled)
+	if err := e.Check(s); err != nil {
+		return err
 	}
 	e.set.Store(s)
+	return nil
+}
+
+// Check tells whether Activate would refuse s.
+func (e *Engine) Check(s *Set) error {
+	switch {
+	case s == nil:
+		return errors.New("activate: no set")
+	case len(s.sampled) > 0 && !e.cfg.AllowSamples:
+		return fmt.Errorf("activate: sample policies of %v are not allowed here", s.sampled)
+	}
 	return nil
 }
 
