@@ -193,6 +193,14 @@ func counted(entries []audit.Item, bar *progress) iter.Seq2[audit.Item, error] {
 	}
 }
 
+// number is a count of things in words.
+func number(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // String says the verdict in words.
 func (r auditReport) String() string {
 	var b strings.Builder
@@ -201,7 +209,7 @@ func (r auditReport) String() string {
 	} else {
 		fmt.Fprintf(&b, "The log of %s is NOT whole: of entries 1 to %d", r.Owner, r.Entries)
 	}
-	fmt.Fprintf(&b, ", %d read, %d erased, in %s of %d entries, held against %d receipts.\n", r.Disclosed, r.Erased, r.Ledger, r.Size, r.Receipts)
+	fmt.Fprintf(&b, ", %d read, %d erased, in %s of %d entries, held against %s.\n", r.Disclosed, r.Erased, r.Ledger, r.Size, number(r.Receipts, "receipt"))
 	for _, f := range r.Faults {
 		fmt.Fprintf(&b, "  fault: %s\n", printable(f.Error()))
 	}
