@@ -74,6 +74,7 @@ func TestMovingUnderPost(t *testing.T) {
 			"refused identity-refused/agency-suspended"},
 		{"unrelated suspension", func() { suspend(t, p, "by/mia", true) }, func() { suspend(t, p, "by/mia", false) }, "", "delivered"},
 		{"policies", func() { activate(t, p, otherPolicies(t)) }, func() { activate(t, p, usual) }, exchange.Denied, "denied policy-denied/"},
+		{"an hour passes while the bytes arrive", func() { x.Clock.Advance(time.Hour) }, nothing, "", "delivered"},
 		{"its twin is accepted", func() { mustPost(t, x, p, twin) }, nothing, "", "repeated"},
 		{"another takes its id", func() { mustPost(t, x, p, other) }, nothing, exchange.Conflict, "refused conflict/id-taken"},
 		{"recipient's key retired", func() { retire(t, p, x.DecryptKeys("lv/vp")[0].Kid(), 0) }, nothing, exchange.Invalid,

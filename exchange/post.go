@@ -26,6 +26,7 @@ const decisionAge = 5 * time.Minute
 // posting is a package on its way through Post.
 type posting struct {
 	*visit
+	arrived   time.Time // first sight: a long upload makes no package late
 	manifest  *envelope.SignedManifest
 	statement *envelope.SignedStatement
 	payload   string // digest of the manifest's payload
@@ -43,7 +44,7 @@ func (s *Service) Post(ctx context.Context, c Caller, parts Parts) (*Accepted, e
 	if err != nil {
 		return nil, err
 	}
-	p := &posting{visit: v}
+	p := &posting{visit: v, arrived: s.Clock()}
 	if err := p.readSigned(parts); err != nil {
 		return nil, p.fail(ctx, err)
 	}
@@ -188,7 +189,7 @@ func (p *posting) checkFresh() error {
 		return &Refusal{Kind: Invalid, Reason: "other-exchange", Detail: "the manifest names another exchange",
 			Fix: "set `exchange` to the ledger's origin: " + p.origin}
 	}
-	if err := m.CheckTimes(p.Clock()); err != nil {
+	if err := m.CheckTimes(p.arrived); err != nil {
 		return refusalOf("manifest", err)
 	}
 	for _, a := range m.Aud {
@@ -197,11 +198,9 @@ func (p *posting) checkFresh() error {
 				Fix: "compare `aud` with GET /v1/agencies"}
 		}
 	}
-	if len(m.Attachments) > 0 {
-		for _, a := range m.Attachments {
-			if a.Size > p.AttachmentLimit {
-				return &Refusal{Kind: TooLarge, Reason: "attachment-too-large", Detail: "an attachment is larger than the limit"}
-			}
+	for _, a := range m.Attachments {
+		if a.Size > p.AttachmentLimit {
+			return &Refusal{Kind: TooLarge, Reason: "attachment-too-large", Detail: "an attachment is larger than the limit"}
 		}
 	}
 	return nil
