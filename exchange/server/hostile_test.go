@@ -29,7 +29,7 @@ func TestHostile(t *testing.T) {
 		run  func(*testing.T, *wire)
 	}{
 		{"smuggling", testSmuggling}, {"headers", testHeaders}, {"slow", testSlow}, {"lengths", testLengths}, {"continue", testContinue},
-		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"revocation", testRevocation}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
+		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"revocation", testRevocation}, {"revocation under upload", testRevocationUnderUpload}, {"options of all", testOptionsOfAll}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
 		{"slow reader", func(t *testing.T, w *wire) { testSlowReader(t, w, large.JTI) }},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
@@ -428,16 +428,7 @@ func testRevocation(t *testing.T, w *wire) {
 	two.get(api.RouteAgencies).want(t, http.StatusOK)
 	lv.get(api.RouteAgencies).want(t, http.StatusOK)
 
-	before := s.gate.Trust()
-	others := map[string][]certs.Anchor{}
-	for _, j := range before.Anchors.Jurisdictions() {
-		if j != "ee" {
-			others[j] = before.Anchors.Of(j)
-		}
-	}
-	anchors, err := certs.NewAnchors(others)
-	must(t, err)
-	must(t, s.gate.Reload(&certs.Trust{Anchors: anchors, Server: before.Server}))
+	s.forget(t, "ee")
 
 	one.send(head(http.MethodGet, api.RouteAgencies), "")
 	if r := one.one(); r.problem() != "identity-refused" {
@@ -451,6 +442,59 @@ func testRevocation(t *testing.T, w *wire) {
 		t.Errorf("a new connection was answered with %d", resp.StatusCode)
 	}
 	lv.get(api.RouteAgencies).want(t, http.StatusOK)
+}
+
+// forget takes a jurisdiction's anchors away: its certificates hold no more.
+func (s *small) forget(t *testing.T, jurisdiction string) {
+	t.Helper()
+	before := s.gate.Trust()
+	others := map[string][]certs.Anchor{}
+	for _, j := range before.Anchors.Jurisdictions() {
+		if j != jurisdiction {
+			others[j] = before.Anchors.Of(j)
+		}
+	}
+	anchors, err := certs.NewAnchors(others)
+	must(t, err)
+	must(t, s.gate.Reload(&certs.Trust{Anchors: anchors, Server: before.Server}))
+}
+
+// A certificate that ends while its package is being uploaded is asked again
+// before the package is accepted.
+func testRevocationUnderUpload(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, unwrapped)
+	sealed := w.Sealed(demo.EEtoLV)
+	contentType, body := formOf(t, sealed)
+	upload := s.dial(t, "ee/pbgb", "unit")
+	upload.send(head(http.MethodPost, api.RoutePackages, "Content-Type: "+contentType, length(len(body)), "Expect: 100-continue"), "")
+	upload.continued()
+	s.forget(t, "ee")
+	_, err := upload.Write(body)
+	must(t, err)
+	if r, _ := upload.answer(); r.problem() != "identity-refused" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	var inbox api.Page
+	s.as("lv/vp", "unit").get(api.RoutePackages).want(t, http.StatusOK).decode(t, &inbox)
+	for _, item := range inbox.Items {
+		if item.ID == sealed.JTI {
+			t.Error("the package was accepted")
+		}
+	}
+}
+
+// OPTIONS * goes the way of every request: identified, refused, recorded.
+func testOptionsOfAll(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, unwrapped)
+	c := s.dial(t, "ee/pbgb", "unit")
+	c.send(head(http.MethodOptions, "*"), "")
+	r, _ := c.answer()
+	if r.status == http.StatusOK || r.header.Get(api.HeaderRequestID) == "" {
+		t.Fatalf("%d, request %q", r.status, r.header.Get(api.HeaderRequestID))
+	}
+	if e := s.entryOf(r); e.Problem != r.problem() {
+		t.Errorf("answer %s, entry %+v", r.problem(), e)
+	}
 }
 
 // The handler alone, without the listener's TLS, serves nobody.
