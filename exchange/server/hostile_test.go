@@ -15,6 +15,7 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	"github.com/liaison-exchange/liaison/exchange/server"
 )
 
@@ -462,7 +463,12 @@ func (s *small) forget(t *testing.T, jurisdiction string) {
 // A certificate that ends while its package is being uploaded is asked again
 // before the package is accepted.
 func testRevocationUnderUpload(t *testing.T, w *wire) {
-	s := w.small(t, server.Limits{}, unwrapped)
+	s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange {
+		policies, err := exchangetest.Policies()
+		must(t, err)
+		must(t, x.(*exchange.Service).Activate(t.Context(), policies))
+		return x
+	})
 	sealed := w.Sealed(demo.EEtoLV)
 	contentType, body := formOf(t, sealed)
 	upload := s.dial(t, "ee/pbgb", "unit")
