@@ -75,6 +75,7 @@ func TestMovingUnderPost(t *testing.T) {
 		{"unrelated suspension", func() { suspend(t, p, "by/mia", true) }, func() { suspend(t, p, "by/mia", false) }, "", "delivered"},
 		{"policies", func() { activate(t, p, otherPolicies(t)) }, func() { activate(t, p, usual) }, exchange.Denied, "denied policy-denied/"},
 		{"an hour passes while the bytes arrive", func() { x.Clock.Advance(time.Hour) }, nothing, "", "delivered"},
+		{"it lapses while the bytes arrive", func() { x.Clock.Advance(3 * time.Hour) }, nothing, exchange.Invalid, "refused package-invalid/lapsed"},
 		{"its twin is accepted", func() { mustPost(t, x, p, twin) }, nothing, "", "repeated"},
 		{"another takes its id", func() { mustPost(t, x, p, other) }, nothing, exchange.Conflict, "refused conflict/id-taken"},
 		{"recipient's key retired", func() { retire(t, p, x.DecryptKeys("lv/vp")[0].Kid(), 0) }, nothing, exchange.Invalid,
@@ -85,6 +86,9 @@ func TestMovingUnderPost(t *testing.T) {
 		d := draft(x, demo.EEtoLV)
 		if c.name == "signing key retired" {
 			d = draft(x, demo.EEtoLVUA).To(x, "ua/npu") // whose key is not retired
+		}
+		if c.name == "it lapses while the bytes arrive" {
+			d.Expires = x.Clock.Now().Add(2 * time.Hour)
 		}
 		d.JTI = newID()
 		twin = x.PartsOf(x.Seal(d))

@@ -268,6 +268,10 @@ func (p *posting) accept(ctx context.Context, j *judgement) (*Accepted, error) {
 		if err := p.stillHolds(tx, j); err != nil {
 			return nil, nil, err
 		}
+		if !tx.Now().Before(p.row.ExpiresAt) {
+			return nil, &Refusal{Kind: Invalid, Reason: "lapsed", Detail: "the package lapsed (`exp`) while its bytes arrived",
+				Fix: "seal again with an `exp` that leaves time for the upload"}, nil
+		}
 		entries, err := p.write(tx, j, answer)
 		return entries, nil, err
 	}, Need{Package: p.manifest.JTI})
