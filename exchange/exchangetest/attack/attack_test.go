@@ -1,0 +1,191 @@
+package attack_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+)
+
+// attack is one hostile request and all that may come of it.
+type attack struct {
+	row  string // of the catalogue: "J12"
+	name string
+	from string // the agency that sends it; empty: ee/pbgb
+	role string // of the identity that sends it; empty: unit
+	// make makes the request right before it is sent.
+	make func(a *arena) request
+	want verdict
+	// id is the package that must not be there afterwards; empty: what a
+	// request to post brings is the one that the arena has sealed.
+	id string
+}
+
+// request is a request as it goes out.
+type request struct {
+	Method string // empty: POST
+	Path   string
+	Media  string // Content-Type; empty: none
+	Header http.Header
+	Body   []byte
+}
+
+// verdict is what the exchange says to an attack, and what it writes down.
+type verdict struct {
+	problem api.ProblemType
+	// entry is the one entry that the sender's log holds of it, as line
+	// writes it; empty: none.
+	entry string
+}
+
+// Verdicts on a package; reason is for the sender's own log only.
+func malformed(reason string) verdict { return refusal("package.send", api.EnvelopeMalformed, reason) }
+func rejected(reason string) verdict  { return refusal("package.send", api.EnvelopeRejected, reason) }
+func invalid(reason string) verdict   { return refusal("package.send", api.PackageInvalid, reason) }
+
+// refusal is a verdict on any action.
+func refusal(action string, problem api.ProblemType, reason string) verdict {
+	return verdict{problem, action + " refused " + problem.Slug + "/" + reason}
+}
+
+// patience is a guard against a request that never ends. It measures nothing.
+const patience = 30 * time.Second
+
+// Each request may make the process, client included, allocate so much, and
+// so much more for each byte of its body.
+const (
+	allocates = 4 << 20
+	perByte   = 24
+)
+
+// run sends attacks one after the other.
+func (a *arena) run(attacks ...attack) {
+	a.t.Helper()
+	for _, c := range attacks {
+		name := c.row + "/" + c.name
+		if a.names[name] {
+			a.t.Errorf("two attacks are called %s", name)
+		}
+		a.names[name] = true
+		a.t.Run(name, func(t *testing.T) { a.try(t, c) })
+	}
+}
+
+// try sends one attack and holds everything against what may come of it.
+func (a *arena) try(t *testing.T, c attack) {
+	t.Helper()
+	if c.from == "" {
+		c.from = "ee/pbgb"
+	}
+	if c.role == "" {
+		c.role = certs.RoleUnit
+	}
+	r := c.make(a)
+	if c.id == "" && r.Path == api.RoutePackages {
+		c.id = a.sealed.jti
+	}
+	before := allocated()
+	got := a.do(t, a.HTTP(c.from, c.role), r)
+	if used := allocated() - before; used > allocates+perByte*uint64(len(r.Body)) {
+		t.Errorf("a body of %d bytes made the process allocate %d", len(r.Body), used)
+	}
+	checkAnswer(t, got, c.want)
+	var lines, want []string
+	for _, e := range a.entries(c.from) {
+		lines = append(lines, line(e))
+	}
+	if c.want.entry != "" {
+		want = []string{c.want.entry}
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("recorded %q\nexpected %q", lines, want)
+	}
+	a.nothingMoved(t)
+	if c.id != "" && !a.absent(t, c.from, c.id) {
+		t.Error("the package is there")
+	}
+}
+
+// checkAnswer holds an answer against the problem that it should be.
+func checkAnswer(t *testing.T, got *exchangetest.Answer, want verdict) {
+	t.Helper()
+	var p api.Problem
+	if err := json.Unmarshal(got.Body, &p); err != nil {
+		t.Fatalf("%d %s: %v", got.Status, got.Body, err)
+	}
+	if got.Status != want.problem.Status || p.Status != got.Status || p.Type != want.problem.URI() || got.Header.Get("Content-Type") != api.MediaProblem {
+		t.Errorf("expected %d %s, got %d %s %s", want.problem.Status, want.problem.Slug, got.Status, got.Header.Get("Content-Type"), got.Body)
+	}
+	switch want.problem.Slug {
+	case api.NotFound.Slug, api.EnvelopeRejected.Slug:
+		if !bytes.Equal(got.Body, constant(want.problem)) {
+			t.Errorf("the body tells something: %s", got.Body)
+		}
+	case api.EnvelopeMalformed.Slug, api.PackageInvalid.Slug:
+		if p.Detail == "" || p.Fix == "" {
+			t.Errorf("no detail, or no fix: %s", got.Body)
+		}
+	}
+	if strings.Contains(string(got.Body), lureHost) {
+		t.Errorf("the answer repeats what was sent: %s", got.Body)
+	}
+}
+
+// constant is the one body of a problem that says nothing.
+func constant(p api.ProblemType) []byte {
+	body, err := json.Marshal(struct {
+		Type   string `json:"type"`
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+	}{p.URI(), p.Title, p.Status})
+	if err != nil {
+		panic(err) // two strings and a number
+	}
+	return body
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
+}
+
+// do makes one request, and reads its answer whole.
+func (a *arena) do(t *testing.T, c *http.Client, r request) *exchangetest.Answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // that has ended when the arena is left
+	defer cancel()
+	if r.Method == "" {
+		r.Method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, a.URL(r.Path), bytes.NewReader(r.Body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range r.Header {
+		req.Header[name] = values
+	}
+	if r.Media != "" {
+		req.Header["Content-Type"] = []string{r.Media}
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &exchangetest.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
+}
