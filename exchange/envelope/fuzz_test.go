@@ -47,9 +47,9 @@ func checkError(t *testing.T, err error) {
 // no string in it holds a control character.
 func checkStrict(t *testing.T, raw []byte, prose bool) {
 	t.Helper()
-	var v any
-	if !utf8.Valid(raw) || json.Unmarshal(raw, &v) != nil {
-		t.Fatalf("accepted %q", raw)
+	v, err := decodeJSON(raw)
+	if err != nil || !utf8.Valid(raw) {
+		t.Fatalf("accepted %q: %v", raw, err)
 	}
 	var walk func(any)
 	walk = func(v any) {
@@ -212,12 +212,13 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		checkStrict(t, raw, true)
-		again, err := marshal(m)
+		again := must2(marshal(m))
+		back, err := ParseMessage(again)
 		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParseMessage(again); err != nil {
 			t.Fatalf("%s does not parse again: %v", again, err)
+		}
+		if twice := must2(marshal(back)); !bytes.Equal(twice, again) || len(m.Attachments) > MaxAttachments {
+			t.Fatalf("%s became %s", again, twice)
 		}
 	})
 }
@@ -234,6 +235,9 @@ func FuzzPublicJWK(f *testing.F) {
 		if err != nil || !again.Equal(k.PublicKey) || again.Kid() != k.Kid() {
 			t.Fatalf("%v, %v", again, err)
 		}
+		if k.Use() == UseSign || k.Use() == UseEncrypt { // the uses that jwx knows
+			jwxSameKey(t, raw, k.PublicKey)
+		}
 	})
 }
 
@@ -249,12 +253,21 @@ func FuzzPrivateJWK(f *testing.F) {
 		if err != nil || !again.Public().Equal(k.Public()) {
 			t.Fatalf("%v, %v", again, err)
 		}
+		if k.Use() == UseSign || k.Use() == UseEncrypt { // the uses that jwx knows
+			jwxSameKey(t, raw, k.Public())
+		}
 	})
 }
 
 func FuzzKeySet(f *testing.F) {
 	seeds(f, "key-set")
+	f.Add(must2(MarshalPrivateSet([]PrivateKey{fuzzKey(f, UseEncrypt, "", 5), fuzzKey(f, UseSign, EdDSA, 4)})))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		if private, err := ParsePrivateSet(raw); err != nil {
+			checkError(t, err)
+		} else if again, err := ParsePrivateSet(must2(MarshalPrivateSet(private))); err != nil || len(again) != len(private) || len(private) > maxKeys {
+			t.Fatalf("%v, %v", again, err)
+		}
 		s, err := ParseKeySet(raw)
 		if err != nil {
 			checkError(t, err)
@@ -263,8 +276,8 @@ func FuzzKeySet(f *testing.F) {
 		if again, err := ParseKeySet(must2(json.Marshal(s))); err != nil || len(again) != len(s) {
 			t.Fatalf("%v, %v", again, err)
 		}
-		if _, err := ParsePrivateSet(raw); err == nil && len(s) > 0 {
-			t.Fatal("a public set read as a private one")
+		if _, err := ParsePrivateSet(raw); err == nil && len(s) > 0 || len(s) > maxKeys {
+			t.Fatal("a public set read as a private one, or too long")
 		}
 	})
 }
