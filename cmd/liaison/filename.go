@@ -28,7 +28,7 @@ func safeName(name string, i int) string {
 		return r
 	}, name)
 	name = strings.Trim(name, " ")
-	name = strings.TrimLeft(name, ".-~")
+	name = strings.TrimLeft(name, ".-~ ")
 	name = strings.TrimRight(shorten(name, maxFileName), ". ")
 	stem, _, _ := strings.Cut(strings.ToLower(name), ".")
 	if numbered, ok := strings.CutSuffix(stem, string(lastByte(stem))); ok && (numbered == "com" || numbered == "lpt") {
