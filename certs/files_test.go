@@ -123,7 +123,7 @@ func TestTrustFiles(t *testing.T) {
 	write(t, dir, "server.crt", string(certs.EncodeChain(server.Leaf)))
 	write(t, dir, "server.key", string(key))
 	files := certs.TrustFiles{
-		Anchors: filepath.Join(dir, "anchors"), Operator: "hub", Revocations: certs.RevocationConfig{Dir: filepath.Join(dir, "crl")},
+		Anchors: filepath.Join(dir, "anchors"), Operator: "hub", Revocations: certs.RevocationConfig{Dir: filepath.Join(dir, "crl"), Optional: []string{certs.EveryJurisdiction}},
 		Certificate: filepath.Join(dir, "server.crt"), Key: filepath.Join(dir, "server.key"),
 	}
 	mallory := parse(t, p.Client("ee/pbgb", certs.RoleUnit, "mallory"))

@@ -12,14 +12,15 @@ import (
 
 // Gatekeeper guards a server. It holds the Trust of the moment and is safe for concurrent use.
 type Gatekeeper struct {
-	clock func() time.Time
-	state atomic.Pointer[guard]
+	clock    func() time.Time
+	state    atomic.Pointer[guard]
+	refusals refusals
 }
 
 // guard is a Trust and what was verified under it. A reload replaces both, so that no answer outlives its reasons.
 type guard struct {
 	trust *Trust
-	known knownPeers
+	known *knownPeers
 }
 
 // NewGatekeeper guards with the given Trust, which must have anchors and a server certificate that is within its dates.
@@ -37,7 +38,7 @@ func (g *Gatekeeper) Reload(trust *Trust) error {
 	if err := trust.checkServer(g.clock()); err != nil {
 		return err
 	}
-	g.state.Store(&guard{trust: trust, known: knownPeers{peers: map[[sha256.Size]byte]knownPeer{}}})
+	g.state.Store(&guard{trust: trust, known: &knownPeers{peers: map[[sha256.Size]byte]knownPeer{}}})
 	return nil
 }
 
@@ -82,6 +83,7 @@ func (g *Gatekeeper) Peer(state *tls.ConnectionState) (Peer, error) {
 	}
 	peer, until, err := guard.trust.verifyClient(state.PeerCertificates, now)
 	if err != nil {
+		g.refusals.add(Failed(err))
 		return Peer{}, err
 	}
 	guard.known.put(key, knownPeer{peer: peer, from: now, until: until})

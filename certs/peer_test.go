@@ -22,8 +22,9 @@ func TestPeerIsCheckedEachTime(t *testing.T) {
 	p, dir := NewAt(t, clock), t.TempDir()
 	trust := p.Trust("", "ee", "lv")
 	p.WriteCRL(dir, "ee") // due in an hour
+	config := certs.RevocationConfig{Dir: dir, Optional: []string{certs.EveryJurisdiction}}
 	var err error
-	if trust.Revocations, err = certs.LoadRevocations(certs.RevocationConfig{Dir: dir}, trust.Anchors, now); err != nil {
+	if trust.Revocations, err = config.Load(nil, trust.Anchors, now); err != nil {
 		t.Fatal(err)
 	}
 	keeper, err := certs.NewGatekeeper(trust, clock)

@@ -16,21 +16,45 @@ import (
 
 const (
 	crlExt = ".crl"
-	maxCRL = 64 << 20 // bytes of one file
+	maxCRL = 16 << 20 // bytes of one file: some 400,000 certificates
 )
 
-// RevocationConfig says where revocation lists lie and what is asked of them.
+// EveryJurisdiction stands for all jurisdictions in RevocationConfig.Optional.
+const EveryJurisdiction = "*"
+
+// RevocationConfig says where revocation lists lie and what is asked of them. The zero value asks for a list of every
+// jurisdiction, and has none.
 type RevocationConfig struct {
 	Dir      string        // <jurisdiction>.crl each, DER or PEM; "" for none
-	Required []string      // jurisdictions whose certificates are refused without a list
+	Optional []string      // jurisdictions whose certificates are taken while there is no list of theirs; EveryJurisdiction for all
 	Grace    time.Duration // how long after its nextUpdate a list still serves
+	Kept     KeptRevocations
+}
+
+// KeptRevocations is what the state remembers of revocations, whatever becomes of the files.
+type KeptRevocations struct {
+	Lists map[string][][]byte  // by jurisdiction, each as CRL.PEM
+	Grace map[string]time.Time // by jurisdiction: until when its lists still serve, if that is later than RevocationConfig.Grace says
+}
+
+func (c *RevocationConfig) optional(jurisdiction string) bool {
+	return slices.Contains(c.Optional, jurisdiction) || slices.Contains(c.Optional, EveryJurisdiction)
+}
+
+// end is until when a list serves.
+func (c *RevocationConfig) end(jurisdiction string, list *crl) time.Time {
+	end := list.nextUpdate.Add(c.Grace)
+	if longer := c.Kept.Grace[jurisdiction]; longer.After(end) {
+		return longer
+	}
+	return end
 }
 
 // Revocations holds the revocation lists of the jurisdictions, each verified against the anchors of its jurisdiction. It is
-// immutable and safe for concurrent use; Reload makes a new one.
+// immutable and safe for concurrent use; RevocationConfig.Load makes a new one.
 //
-// What is wrong with a list affects only its own jurisdiction: if its list is damaged, forged or stale, its certificates are
-// refused. A jurisdiction without a list is not checked, unless it is required.
+// What is wrong with a list affects only its own jurisdiction: if its list is absent, damaged, forged or stale, its
+// certificates are refused. Only a jurisdiction that is optional, and has never had a list, is not checked.
 type Revocations struct {
 	config  RevocationConfig
 	byOwner map[string]*crlSet
@@ -39,116 +63,82 @@ type Revocations struct {
 // crlSet is what one jurisdiction has.
 type crlSet struct {
 	lists map[keyID]*crl // by the key of the issuer
+	file  bool           // there has been a file
 	err   error          // why the file could not be used; with lists, those are of an earlier load
 }
 
-// CRLStatus is the state of one list, or of a file that could not be used, for operators.
-type CRLStatus struct {
-	Jurisdiction string
-	Issuer       string // subject of the authority that signed it
-	Number       string // decimal
-	ThisUpdate   time.Time
-	NextUpdate   time.Time
-	Revoked      int   // certificates on it
-	Err          error // what is wrong with the newest file; the list is then of an earlier load, or there is none
-}
-
-// Aging says that more than half of the time between thisUpdate and nextUpdate is over: the time to raise an alarm.
-func (s CRLStatus) Aging(now time.Time) bool {
-	return now.After(s.ThisUpdate.Add(s.NextUpdate.Sub(s.ThisUpdate) / 2))
-}
-
-// LoadRevocations reads the lists of all jurisdictions that have anchors. Only a directory that cannot be read is an error;
-// what is wrong with a single file is in Status, and its jurisdiction is refused.
-func LoadRevocations(config RevocationConfig, anchors *Anchors, now time.Time) (*Revocations, error) {
-	return (&Revocations{config: config}).Reload(anchors, now)
-}
-
-// Reload reads the files again and gives the new state. A list that was good before is kept if its file is now gone or
-// damaged, or has a lower number: a revocation is never taken back by losing a file.
-func (r *Revocations) Reload(anchors *Anchors, now time.Time) (*Revocations, error) {
-	if r.config.Dir != "" {
-		if _, err := os.ReadDir(r.config.Dir); err != nil {
-			return nil, fileError(r.config.Dir, err)
+// Load reads the lists of all jurisdictions that have anchors: those that are kept, then the files. Only a directory that
+// cannot be read is an error; what is wrong with a single file is in Status.
+//
+// A list of previous is kept if its file is now gone or damaged, or has a lower number: a revocation is never taken back by
+// losing a file. previous is nil at the start.
+func (c RevocationConfig) Load(previous *Revocations, anchors *Anchors, now time.Time) (*Revocations, error) {
+	if c.Dir != "" {
+		if _, err := os.ReadDir(c.Dir); err != nil {
+			return nil, fileError(c.Dir, err)
 		}
 	}
-	next := &Revocations{config: r.config, byOwner: map[string]*crlSet{}}
+	next := &Revocations{config: c, byOwner: map[string]*crlSet{}}
 	for _, j := range anchors.Jurisdictions() {
-		set := r.loadSet(j, anchors, now)
-		if set.err != nil || len(set.lists) > 0 || slices.Contains(r.config.Required, j) {
+		var old *crlSet
+		if previous != nil {
+			old = previous.byOwner[j]
+		}
+		set := c.loadSet(old, j, anchors.Of(j), now)
+		if set.err != nil || len(set.lists) > 0 || !c.optional(j) {
 			next.byOwner[j] = set
 		}
 	}
 	return next, nil
 }
 
-// Status gives the state of all lists, sorted by jurisdiction and issuer.
-func (r *Revocations) Status() []CRLStatus {
-	var all []CRLStatus
-	for j, set := range r.byOwner {
-		if len(set.lists) == 0 {
-			err := set.err
-			if err == nil {
-				err = errors.New("a required revocation list is missing")
+// loadSet joins what one jurisdiction had, what is kept, and its file.
+func (c *RevocationConfig) loadSet(old *crlSet, jurisdiction string, anchors []Anchor, now time.Time) *crlSet {
+	set := &crlSet{lists: map[keyID]*crl{}}
+	if old != nil {
+		set.file = old.file
+		for issuer, list := range old.lists {
+			if list.anchored(anchors, now) {
+				set.lists[issuer] = list
 			}
-			all = append(all, CRLStatus{Jurisdiction: j, Err: err})
-		}
-		for _, list := range set.lists {
-			all = append(all, CRLStatus{
-				Jurisdiction: j, Issuer: list.name, Number: list.number.String(), ThisUpdate: list.thisUpdate,
-				NextUpdate: list.nextUpdate, Revoked: len(list.revoked), Err: set.err,
-			})
 		}
 	}
-	slices.SortFunc(all, func(a, b CRLStatus) int {
-		return cmp.Or(strings.Compare(a.Jurisdiction, b.Jurisdiction), strings.Compare(a.Issuer, b.Issuer))
-	})
-	return all
+	for _, kept := range c.Kept.Lists[jurisdiction] {
+		_ = set.read(kept, anchors, now) // it was good once: its authority is no anchor any more, or a newer list is here
+	}
+	set.readFile(c.Dir, jurisdiction, anchors, now)
+	return set
 }
 
-// loadSet reads the file of one jurisdiction. All of it is good, or none of it is used.
-func (r *Revocations) loadSet(jurisdiction string, anchors *Anchors, now time.Time) *crlSet {
-	set := &crlSet{lists: map[keyID]*crl{}}
-	old := r.byOwner[jurisdiction]
-	if old != nil {
-		set.lists = maps.Clone(old.lists)
+// readFile reads the file of a jurisdiction. All of it is good, or none of it is used.
+func (s *crlSet) readFile(dir, jurisdiction string, anchors []Anchor, now time.Time) {
+	if dir == "" {
+		return
 	}
-	if r.config.Dir == "" {
-		return set
-	}
-	file := filepath.Join(r.config.Dir, jurisdiction+crlExt)
+	file := filepath.Join(dir, jurisdiction+crlExt)
 	data, err := readFile(file, maxCRL)
-	if errors.Is(err, fs.ErrNotExist) {
-		if len(set.lists) > 0 || old != nil && old.err != nil {
-			set.err = crlError(file, errors.New("the revocation list is gone"))
-		}
-		return set
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !s.file:
+		return
+	case errors.Is(err, fs.ErrNotExist):
+		err = errors.New("the revocation list is gone")
+	case err == nil:
+		err = s.read(data, anchors, now)
 	}
-	if err == nil {
-		err = set.read(data, anchors.Of(jurisdiction), now)
-	}
+	s.file = true
 	if err != nil {
-		set.err = crlError(file, err)
+		s.err = crlError(file, err)
 	}
-	return set
 }
 
 // read adds the lists of a file, all or none.
 func (s *crlSet) read(data []byte, anchors []Anchor, now time.Time) error {
-	lists, certificates, err := parseCRLFile(data)
-	if err != nil {
-		return err
-	}
-	issuers, err := crlIssuers(anchors, certificates, now)
+	lists, err := readCRLs(data, anchors, now)
 	if err != nil {
 		return err
 	}
 	next := maps.Clone(s.lists)
-	for _, list := range lists {
-		fresh, err := newCRL(list, issuers, now)
-		if err != nil {
-			return err
-		}
+	for _, fresh := range lists {
 		if err := rises(next[fresh.issuer], fresh); err != nil {
 			return err
 		}
@@ -164,30 +154,6 @@ func rises(old, fresh *crl) error {
 		return nil
 	}
 	return fmt.Errorf("list number %s does not follow %s of the same issuer", fresh.number, old.number)
-}
-
-// crlIssuers gives the anchors and those intermediate authorities of the file that chain to them.
-func crlIssuers(anchors []Anchor, certificates []*x509.Certificate, now time.Time) ([]*x509.Certificate, error) {
-	issuers := make([]*x509.Certificate, 0, len(anchors)+len(certificates))
-	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-	for _, anchor := range anchors {
-		roots.AddCert(anchor.Certificate)
-		issuers = append(issuers, anchor.Certificate)
-	}
-	for _, cert := range certificates {
-		intermediates.AddCert(cert)
-	}
-	for _, cert := range certificates {
-		options := x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
-		if _, err := cert.Verify(options); err != nil {
-			return nil, fmt.Errorf("issuer %.100q: %w", cert.Subject.String(), err)
-		}
-		if err := strongKey(cert.PublicKey); err != nil || !cert.IsCA {
-			return nil, fmt.Errorf("issuer %.100q is no authority with a strong key", cert.Subject.String())
-		}
-		issuers = append(issuers, cert)
-	}
-	return issuers, nil
 }
 
 // check looks for a path without a revoked certificate. at is when the certificate was used, now the present. It gives the
@@ -217,14 +183,14 @@ func (r *Revocations) checkPath(set *crlSet, jurisdiction string, p path, at, no
 			continue
 		}
 		if !ok {
-			return until, r.missing(jurisdiction, cert, set.err)
-		}
-		end := list.nextUpdate.Add(r.config.Grace)
-		if now.After(end) {
-			return until, crlError(describe(cert), fmt.Errorf("the revocation list of %s was due at %s", list.name, list.nextUpdate.UTC().Format(time.RFC3339)))
+			return until, missing(jurisdiction, cert, set.err)
 		}
 		if when, revoked := list.revokedAt(cert.SerialNumber); revoked && (at.Equal(now) || !at.Before(when)) {
 			return until, revokedError(cert, list, when)
+		}
+		end := r.config.end(jurisdiction, list)
+		if now.After(end) {
+			return until, crlError(describe(cert), fmt.Errorf("the revocation list of %s was due at %s", list.name, list.nextUpdate.UTC().Format(time.RFC3339)))
 		}
 		if until.IsZero() || end.Before(until) {
 			until = end
@@ -233,7 +199,94 @@ func (r *Revocations) checkPath(set *crlSet, jurisdiction string, p path, at, no
 	return until, nil
 }
 
-func (r *Revocations) missing(jurisdiction string, cert *x509.Certificate, cause error) error {
+// Checks tells whether there is a list, or should be one: whether certificates of the jurisdiction are checked at all.
+func (r *Revocations) Checks(jurisdiction string) bool {
+	_, ok := r.byOwner[jurisdiction]
+	return ok
+}
+
+// Lists gives the lists in force of a jurisdiction, sorted by issuer.
+func (r *Revocations) Lists(jurisdiction string) []CRL {
+	set, ok := r.byOwner[jurisdiction]
+	if !ok {
+		return nil
+	}
+	return shared(slices.Collect(maps.Values(set.lists)))
+}
+
+// CRLState is how a list stands: how far its time is over.
+type CRLState string
+
+// The states of a list. While a list is fresh, aging or overdue it serves; when it has lapsed, or is missing, the certificates
+// of its issuer are refused.
+const (
+	CRLFresh   CRLState = "fresh"
+	CRLAging   CRLState = "aging"   // see CRLStatus.Aging
+	CRLOverdue CRLState = "overdue" // nextUpdate is over: it serves for its grace only
+	CRLLapsed  CRLState = "lapsed"  // the grace is over
+	CRLMissing CRLState = "missing" // there is none, and there must be one
+)
+
+// CRLStates are all of them, from good to bad.
+func CRLStates() []CRLState { return []CRLState{CRLFresh, CRLAging, CRLOverdue, CRLLapsed, CRLMissing} }
+
+// CRLStatus is how one list stands, or a file that could not be used, for operators.
+type CRLStatus struct {
+	Jurisdiction string
+	Issuer       string // subject of the authority that signed it; "" if there is no list
+	Number       string // decimal
+	ThisUpdate   time.Time
+	NextUpdate   time.Time
+	Until        time.Time // when it lapses
+	Revoked      int       // certificates on it
+	Err          error     // what is wrong with the newest file; the list is then of an earlier load, or there is none
+}
+
+// Aging says that more than half of the time between thisUpdate and nextUpdate is over: the time to raise an alarm.
+func (s CRLStatus) Aging(now time.Time) bool {
+	return now.After(s.ThisUpdate.Add(s.NextUpdate.Sub(s.ThisUpdate) / 2))
+}
+
+// State says how the list stands at a time.
+func (s CRLStatus) State(now time.Time) CRLState {
+	switch {
+	case s.Issuer == "":
+		return CRLMissing
+	case now.After(s.Until):
+		return CRLLapsed
+	case now.After(s.NextUpdate):
+		return CRLOverdue
+	case s.Aging(now):
+		return CRLAging
+	}
+	return CRLFresh
+}
+
+// Status gives the state of all lists, sorted by jurisdiction and issuer.
+func (r *Revocations) Status() []CRLStatus {
+	var all []CRLStatus
+	for j, set := range r.byOwner {
+		if len(set.lists) == 0 {
+			err := set.err
+			if err == nil {
+				err = errors.New("the revocation list is missing")
+			}
+			all = append(all, CRLStatus{Jurisdiction: j, Err: err})
+		}
+		for _, list := range set.lists {
+			all = append(all, CRLStatus{
+				Jurisdiction: j, Issuer: list.name, Number: list.number.String(), ThisUpdate: list.thisUpdate,
+				NextUpdate: list.nextUpdate, Until: r.config.end(j, list), Revoked: len(list.revoked), Err: set.err,
+			})
+		}
+	}
+	slices.SortFunc(all, func(a, b CRLStatus) int {
+		return cmp.Or(strings.Compare(a.Jurisdiction, b.Jurisdiction), strings.Compare(a.Issuer, b.Issuer))
+	})
+	return all
+}
+
+func missing(jurisdiction string, cert *x509.Certificate, cause error) error {
 	return crlError(describe(cert), errors.Join(fmt.Errorf("no revocation list of its issuer, in %s", jurisdiction+crlExt), cause))
 }
 

@@ -26,7 +26,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, edit func(*certs.RevocationConfig)) *scene {
-	s := &scene{t: t, now: time.Now(), config: certs.RevocationConfig{Dir: t.TempDir()}}
+	s := &scene{t: t, now: time.Now(), config: certs.RevocationConfig{Dir: t.TempDir(), Optional: []string{certs.EveryJurisdiction}}}
 	s.PKI = NewAt(t, func() time.Time { return s.now })
 	if edit != nil {
 		edit(&s.config)
@@ -38,13 +38,13 @@ func newScene(t *testing.T, edit func(*certs.RevocationConfig)) *scene {
 // load reads the lists for the first time, reload once more.
 func (s *scene) load() {
 	s.t.Helper()
-	r, err := certs.LoadRevocations(s.config, s.anchors, s.now)
+	r, err := s.config.Load(nil, s.anchors, s.now)
 	s.set(r, err)
 }
 
 func (s *scene) reload() {
 	s.t.Helper()
-	r, err := s.trust.Revocations.Reload(s.anchors, s.now)
+	r, err := s.config.Load(s.trust.Revocations, s.anchors, s.now)
 	s.set(r, err)
 }
 
@@ -206,8 +206,13 @@ func TestCRLStale(t *testing.T) {
 	s.WriteCRL(s.config.Dir, "ee")
 	s.load()
 	status := s.trust.Revocations.Status()[0]
-	if status.Aging(s.now.Add(29*time.Minute)) || !status.Aging(s.now.Add(31*time.Minute)) {
-		t.Errorf("half-life of %+v", status)
+	for after, want := range map[time.Duration]certs.CRLState{
+		29 * time.Minute: certs.CRLFresh, 31 * time.Minute: certs.CRLAging, 59 * time.Minute: certs.CRLAging,
+		61 * time.Minute: certs.CRLOverdue, 69 * time.Minute: certs.CRLOverdue, 71 * time.Minute: certs.CRLLapsed,
+	} {
+		if got := status.State(s.now.Add(after)); got != want {
+			t.Errorf("after %s: %s, want %s", after, got, want)
+		}
 	}
 	s.now = s.now.Add(time.Hour + 9*time.Minute)
 	s.expect("in grace", ee, "")
@@ -220,7 +225,7 @@ func TestCRLStale(t *testing.T) {
 }
 
 func TestCRLRequired(t *testing.T) {
-	s := newScene(t, func(c *certs.RevocationConfig) { c.Required = []string{"ee"} })
+	s := newScene(t, func(c *certs.RevocationConfig) { c.Optional = []string{"lv"} })
 	s.load()
 	s.expect("required and absent", s.client("ee/pbgb"), certs.CheckCRL)
 	s.expect("not required", s.client("lv/vp"), "")
@@ -228,7 +233,7 @@ func TestCRLRequired(t *testing.T) {
 	s.reload()
 	s.expect("required and present", s.client("ee/pbgb"), "")
 	s.config.Dir = filepath.Join(s.config.Dir, "absent")
-	if _, err := certs.LoadRevocations(s.config, s.anchors, s.now); certs.Failed(err) != certs.CheckSetup {
+	if _, err := s.config.Load(nil, s.anchors, s.now); certs.Failed(err) != certs.CheckSetup {
 		t.Errorf("a directory that is not there: %v", err)
 	}
 }

@@ -270,13 +270,11 @@ func TestRevokedOnLiveConnection(t *testing.T) {
 			}
 			p.Revoke("ee", certificate.Leaf)
 			p.WriteCRL(dir, "ee")
-			revocations, err := certs.LoadRevocations(certs.RevocationConfig{Dir: dir}, trust.Anchors, time.Now())
+			revocations, err := certs.RevocationConfig{Dir: dir, Optional: []string{certs.EveryJurisdiction}}.Load(nil, trust.Anchors, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.keeper.Reload(&certs.Trust{Anchors: trust.Anchors, Revocations: revocations, Server: trust.Server}); err != nil {
-				t.Fatal(err)
-			}
+			s.keeper.Renew(revocations)
 			status, body, reused, err := s.get(t, client)
 			if status != http.StatusForbidden || strings.TrimSpace(body) != string(certs.CheckRevoked) || !reused {
 				t.Errorf("after: %d %q, same connection %v, %v", status, body, reused, err)

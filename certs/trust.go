@@ -21,7 +21,7 @@ type Trust struct {
 type TrustFiles struct {
 	Anchors     string           // directory, see LoadAnchors
 	Operator    string           // trust domain of the exchange's own people; "" if there are none
-	Revocations RevocationConfig // a zero value checks nothing
+	Revocations RevocationConfig // a zero value refuses all: there is no list
 	Certificate string           // the server's chain, PEM, leaf first; "" for none
 	Key         string           // its private key, PKCS #8 PEM
 }
@@ -39,11 +39,11 @@ func (f TrustFiles) Load(previous *Trust, now time.Time) (*Trust, error) {
 		}
 	}
 	next := &Trust{Anchors: anchors}
-	before := &Revocations{}
-	if previous != nil && previous.Revocations != nil {
+	var before *Revocations
+	if previous != nil {
 		before = previous.Revocations
 	}
-	if next.Revocations, err = (&Revocations{config: f.Revocations, byOwner: before.byOwner}).Reload(anchors, now); err != nil {
+	if next.Revocations, err = f.Revocations.Load(before, anchors, now); err != nil {
 		return nil, err
 	}
 	if f.Certificate != "" {

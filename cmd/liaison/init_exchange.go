@@ -73,7 +73,7 @@ func (f *founding) run() error {
 	if err != nil {
 		return usageError(err, "give an origin such as exchange.example/ledger")
 	}
-	for _, dir := range []string{"anchors", "registry", "ledger"} {
+	for _, dir := range []string{"anchors", "crl", "registry", "ledger"} {
 		if err := os.MkdirAll(f.path(dir), 0o700); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (f *founding) makeServerKey() error {
 func (f *founding) writeConfig() error {
 	return node.WriteConfig(f.path(fileConfig), node.Config{Listen: f.listen, Admin: "127.0.0.1:8444", State: "state",
 		LedgerKey: filepath.Join("ledger", fileLedgerKey), Certificate: fileServerCert, Key: fileServerKey,
-		Anchors: "anchors", Operator: f.operator, Registry: "registry"})
+		Anchors: "anchors", Revocations: "crl", Operator: f.operator, Registry: "registry"})
 }
 
 func (f *founding) nextSteps() string {
@@ -124,7 +124,8 @@ func (f *founding) nextSteps() string {
 
 1. Send %[3]s to the authority that vouches for your server, and put the certificate that comes back into %[4]s.
 2. Put the certificates of each jurisdiction's authority into anchors/<jurisdiction>.pem, and those of your own
-   trust domain beside them.
+   trust domain beside them; and the newest revocation list of each into crl/<jurisdiction>.crl. Without its list a
+   jurisdiction is refused, unless crl_optional in %[7]s names it.
 3. Admit agencies: registry/<jurisdiction>-<agency>/%[5]s (id, roles) and %[6]s (public keys with certificates).
 4. Give log.vkey and the certificates that vouch for your server to every agency, over a way that it trusts.
 5. This version has sample policies only, which are the law of nobody. To try the exchange with them, add the line

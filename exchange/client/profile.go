@@ -118,7 +118,7 @@ func (p *Profile) loadTLS(config *Config) error {
 
 func (p *Profile) loadTrust(config *Config) error {
 	dir := p.path(DirAnchors)
-	files := certs.TrustFiles{Anchors: dir, Revocations: certs.RevocationConfig{Dir: dir}}
+	files := certs.TrustFiles{Anchors: dir, Revocations: certs.RevocationConfig{Dir: dir, Optional: []string{certs.EveryJurisdiction}}}
 	trust, err := files.Load(nil, time.Now())
 	if err != nil {
 		return p.fault(DirAnchors, err, "put <jurisdiction>.pem there for each jurisdiction whose keys to believe, got from the jurisdiction itself")

@@ -85,7 +85,7 @@ func (p *Parts) openService(nc node.Config, rows exchange.Store) {
 	x.TB.Helper()
 	operator, _, err := certs.ParseAgencyID(nc.Operator)
 	x.must(err)
-	trust, err := certs.TrustFiles{Anchors: nc.Anchors, Operator: operator}.Load(nil, x.Clock.Now())
+	trust, err := certs.TrustFiles{Anchors: nc.Anchors, Operator: operator, Revocations: certs.RevocationConfig{Dir: nc.Revocations}}.Load(nil, x.Clock.Now())
 	x.must(err)
 	p.Service, err = exchange.NewService(context.Background(), exchange.Config{Operator: nc.Operator, Store: rows, Blobs: p.Blobs,
 		Journal: p.Journal, Policy: p.Policy, Anchors: func() *certs.Anchors { return trust.Anchors }, Clock: x.Clock.Now, Log: x.logger()})

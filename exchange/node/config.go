@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -46,9 +47,26 @@ type Config struct {
 	// the operator's trust domain included; required. Reloaded on SIGHUP.
 	Anchors string `yaml:"anchors"`
 
-	// Revocations is the directory with <jurisdiction>.crl. Empty: nothing
-	// is checked for revocation. Reloaded on SIGHUP.
+	// Revocations is the directory with <jurisdiction>.crl: the full list of
+	// each authority (RFC 5280), DER or PEM. Required, unless CRLOptional has
+	// "*". Reloaded on SIGHUP, and by itself within CRLPoll of a change.
 	Revocations string `yaml:"revocations,omitempty"`
+
+	// CRLOptional are the jurisdictions whose certificates are taken while
+	// none of their lists was ever seen: ["by"], or ["*"] for all. The others
+	// are refused without a list.
+	CRLOptional []string `yaml:"crl_optional,omitempty"`
+
+	// CRLGrace is how long a list still serves after its nextUpdate; then the
+	// certificates of its jurisdiction are refused. The alarm is raised long
+	// before, at half of the list's time. 0: 24h, a night and a working day in
+	// which somebody can bring the next one.
+	CRLGrace Duration `yaml:"crl_grace,omitempty"`
+
+	// CRLPoll is how often the lists' files and the live connections are
+	// looked at: whoever was revoked, suspended or has expired is cut off by
+	// then. At most 4s. 0: 2s.
+	CRLPoll Duration `yaml:"crl_poll,omitempty"`
 
 	// Operator is the exchange's own agency, "<trust domain>/<agency>"; required.
 	Operator string `yaml:"operator"`
@@ -146,7 +164,22 @@ func (c Config) Check() error {
 	if c.AttachmentLimit < 0 {
 		return errors.New("attachment_limit: not negative")
 	}
-	return c.checkAdmin()
+	return errors.Join(c.checkRevocations(), c.checkAdmin())
+}
+
+// longestPoll leaves time to close connections within five seconds.
+const longestPoll = Duration(4 * time.Second)
+
+// checkRevocations: to check nothing for revocation is a decision that
+// somebody wrote down.
+func (c Config) checkRevocations() error {
+	if c.Revocations == "" && !slices.Contains(c.CRLOptional, certs.EveryJurisdiction) {
+		return errors.New(`revocations: required (fix: name the directory of the revocation lists, or write crl_optional: ["*"] to check nothing)`)
+	}
+	if c.CRLPoll > longestPoll {
+		return fmt.Errorf("crl_poll: at most %s", time.Duration(longestPoll))
+	}
+	return nil
 }
 
 // checkAdmin keeps health and metrics off the network.
@@ -173,5 +206,13 @@ func (c Config) trustDomain() string {
 // trust names the files of who is believed.
 func (c Config) trust() certs.TrustFiles {
 	return certs.TrustFiles{Anchors: c.Anchors, Operator: c.trustDomain(), Certificate: c.Certificate, Key: c.Key,
-		Revocations: certs.RevocationConfig{Dir: c.Revocations}}
+		Revocations: certs.RevocationConfig{Dir: c.Revocations, Optional: c.CRLOptional, Grace: orElse(c.CRLGrace, 24*time.Hour)}}
+}
+
+// orElse is the duration, or the default where the file has none.
+func orElse(d Duration, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return time.Duration(d)
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,7 @@ type World struct {
 
 	cas     map[string]*certs.CA
 	anchors map[string][]byte // by file name
+	lists   map[string][]byte // revocation lists, by file name
 	vkey    string
 }
 
@@ -71,13 +73,13 @@ func Build(cfg Config) (*World, error) {
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
-	w := &World{Dir: cfg.Dir, Agencies: cfg.Agencies, clock: cfg.Clock, cas: map[string]*certs.CA{}, anchors: map[string][]byte{}}
-	for _, dir := range []string{"", "anchors", "registry", "profiles", "meta"} {
+	w := &World{Dir: cfg.Dir, Agencies: cfg.Agencies, clock: cfg.Clock, cas: map[string]*certs.CA{}, anchors: map[string][]byte{}, lists: map[string][]byte{}}
+	for _, dir := range []string{"", "anchors", "crl", "registry", "profiles", "meta"} {
 		if err := os.MkdirAll(w.path(dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	for _, step := range []func() error{w.makeAuthorities, w.makeLedger, w.makeServer, w.admitAgencies, w.writeMeta,
+	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeServer, w.admitAgencies, w.writeMeta,
 		func() error { return w.writeConfig(cfg.Listen) }} {
 		if err := step(); err != nil {
 			return nil, err
@@ -163,6 +165,22 @@ func (w *World) makeAuthorities() error {
 	return nil
 }
 
+// makeLists writes each authority's first revocation list, on which nobody
+// stands. It lasts as long as the certificates.
+func (w *World) makeLists() error {
+	for jurisdiction, ca := range w.cas {
+		list, err := ca.CRL(big.NewInt(1), w.clock().Add(validity))
+		if err != nil {
+			return err
+		}
+		w.lists[jurisdiction+".crl"] = list
+		if err := certs.WritePublic(w.path("crl", jurisdiction+".crl"), list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // makeLedger makes the key that signs the ledger's heads.
 func (w *World) makeLedger() error {
 	skey, vkey, err := audit.GenerateKey(Origin)
@@ -207,7 +225,7 @@ func (w *World) writePair(dir, name string, key crypto.Signer, chain ...*x509.Ce
 // writeConfig writes the exchange's configuration.
 func (w *World) writeConfig(listen string) error {
 	return node.WriteConfig(w.path(ConfigFile), node.Config{Listen: listen, Admin: "127.0.0.1:0", State: "state",
-		LedgerKey: "ledger/ledger.key", Certificate: "server.crt", Key: "server.key", Anchors: "anchors",
+		LedgerKey: "ledger/ledger.key", Certificate: "server.crt", Key: "server.key", Anchors: "anchors", Revocations: "crl",
 		Operator: Operator, Registry: "registry", AllowSamplePolicies: true,
 		// A laptop that does something else at the same time is no reason to refuse.
 		PolicyTimeout: node.Duration(2 * time.Second)})
@@ -302,9 +320,11 @@ func (w *World) makeIdentity(agency, role string) error {
 	if err := os.MkdirAll(filepath.Join(dir, client.DirAnchors), 0o700); err != nil {
 		return err
 	}
-	for file, pem := range w.anchors {
-		if err := certs.WritePublic(filepath.Join(dir, client.DirAnchors, file), pem); err != nil {
-			return err
+	for _, files := range []map[string][]byte{w.anchors, w.lists} {
+		for name, data := range files {
+			if err := certs.WritePublic(filepath.Join(dir, client.DirAnchors, name), data); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.Join(w.writePair(dir, "tls", key, cert),
