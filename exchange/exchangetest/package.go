@@ -87,15 +87,21 @@ func (x *Exchange) DecryptKeys(agency string) []envelope.PrivateKey {
 // PublicKey is the first key of an agency for a use, as it was registered.
 func (x *Exchange) PublicKey(agency string, use envelope.Use) envelope.PublicKey {
 	x.TB.Helper()
-	raw, err := os.ReadFile(filepath.Join(x.admitted(agency), node.KeysFile))
-	x.must(err)
-	set, err := envelope.ParseKeySet(raw)
-	x.must(err)
-	for _, k := range set {
+	for _, k := range x.Published(agency) {
 		if k.Use() == use {
 			return k.PublicKey
 		}
 	}
 	x.TB.Fatalf("%s has no key of use %s", agency, use)
 	return envelope.PublicKey{}
+}
+
+// Published are the keys that an agency has published.
+func (x *Exchange) Published(agency string) envelope.KeySet {
+	x.TB.Helper()
+	raw, err := os.ReadFile(filepath.Join(x.admitted(agency), node.KeysFile))
+	x.must(err)
+	set, err := envelope.ParseKeySet(raw)
+	x.must(err)
+	return set
 }

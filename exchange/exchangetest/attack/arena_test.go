@@ -5,10 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +26,10 @@ type arena struct {
 	logs  map[string]*watchedLog
 	boxes map[string]string // what each agency's boxes show
 	names map[string]bool   // of the attacks so far
-	heap  uint64            // bytes in use at the beginning
+	ids   map[string]string // of packages that must not be there, with who sent them
+	heap  uint64            // bytes in use at the beginning; 0: not alone, nobody can tell
+
+	allocates uint64 // what a request may
 	sealed
 }
 
@@ -45,19 +46,24 @@ const watchName = "watch"
 
 // growth is how much more memory an exchange may hold after a family of
 // attacks than before it; most of it is the log of what it refused.
-const growth = 48 << 20
+const growth = 16 << 20
 
 // enter starts an exchange, with what it says of itself held against what may
 // be at the end of the test.
 func enter(t *testing.T, options ...exchangetest.Option) *arena {
 	t.Helper()
-	a := &arena{t: t, logs: map[string]*watchedLog{}, boxes: map[string]string{}, names: map[string]bool{}}
+	a := &arena{t: t, logs: map[string]*watchedLog{}, boxes: map[string]string{}, names: map[string]bool{}, ids: map[string]string{}}
 	a.Exchange = exchangetest.New(t, options...)
 	bait.take()
 	a.watch()
-	a.heap = heapInUse()
+	a.allocates = allocates + others
 	t.Cleanup(a.leave)
 	return a
+}
+
+// alone says that no other test runs meanwhile: memory is this arena's.
+func (a *arena) alone() {
+	a.heap, a.allocates = heapInUse(), allocates
 }
 
 // watch lets the watchers in, and takes what is there as given. Call it again
@@ -100,10 +106,21 @@ func (a *arena) leave() {
 			a.t.Errorf("%s has an entry that no attack explains: %s", agency, line(e))
 		}
 	}
+	for box, now := range a.look() {
+		if now != a.boxes[box] {
+			a.t.Errorf("the %s was\n%s\nand is\n%s", box, a.boxes[box], now)
+		}
+	}
+	for id, agency := range a.ids {
+		got := a.do(a.t, a.logs[agency].unit, request{Method: http.MethodGet, Path: api.PackagePath(id, "")})
+		if got.Status != http.StatusNotFound || !bytes.Equal(got.Body, constant(api.NotFound)) {
+			a.t.Errorf("a package that was refused: %d %s", got.Status, got.Body)
+		}
+	}
 	if heard := bait.take(); len(heard) > 0 {
 		a.t.Errorf("the exchange reached out: %q", heard)
 	}
-	if now := heapInUse(); now > a.heap+growth {
+	if now := heapInUse(); a.heap > 0 && now > a.heap+growth {
 		a.t.Errorf("%d MiB are in use, %d MiB were before", now>>20, a.heap>>20)
 	}
 	for l := range strings.Lines(a.Log.String()) {
@@ -136,32 +153,69 @@ func (a *arena) decode(raw []byte, v any) {
 	}
 }
 
-// look reads the boxes of all agencies as their units see them.
+// look reads the boxes of all agencies.
 func (a *arena) look() map[string]string {
 	a.t.Helper()
 	seen := map[string]string{}
 	for _, agency := range a.World.Agencies {
 		for _, box := range []string{"inbox", "outbox"} {
-			got := a.do(a.t, a.logs[agency].unit, request{Method: http.MethodGet, Path: api.RoutePackages + "?limit=200&box=" + box})
-			if got.Status != http.StatusOK {
-				a.t.Fatalf("%s of %s: %d %s", box, agency, got.Status, got.Body)
-			}
-			seen[box+" of "+agency] = string(got.Body)
+			seen[box+" of "+agency] = a.page(a.t, agency, box)
 		}
 	}
 	return seen
 }
 
-// nothingMoved holds all boxes against what they were.
-func (a *arena) nothingMoved(t *testing.T) {
+// nothingMoved holds the boxes against what they were: nothing new in anyone's
+// inbox or in the sender's outbox, and what the sender has received is as it
+// was. It is asked before the logs are read on.
+func (a *arena) nothingMoved(t *testing.T, from string) {
 	t.Helper()
-	now := a.look()
-	for _, box := range slices.Sorted(maps.Keys(now)) {
-		if now[box] != a.boxes[box] {
-			t.Errorf("the %s was\n%s\nand is\n%s", box, a.boxes[box], now[box])
+	for _, agency := range a.World.Agencies {
+		a.nothingNew(t, agency, "inbox")
+	}
+	a.nothingNew(t, from, "outbox")
+	if box := "inbox of " + from; a.boxes[box] != emptyPage {
+		if now := a.page(t, from, "inbox"); now != a.boxes[box] {
+			t.Errorf("the %s was\n%s\nand is\n%s", box, a.boxes[box], now)
 		}
 	}
-	a.boxes = now
+}
+
+const emptyPage = `{"items":[]}`
+
+// nothingNew asks for what came into a box after the last entry that was read.
+func (a *arena) nothingNew(t *testing.T, agency, box string) {
+	t.Helper()
+	w := a.logs[agency]
+	got := a.do(t, w.unit, request{Method: http.MethodGet, Path: fmt.Sprintf("%s?limit=200&box=%s&after=%d", api.RoutePackages, box, w.seq)})
+	if string(got.Body) != emptyPage {
+		t.Errorf("new in the %s of %s: %s", box, agency, got.Body)
+	}
+}
+
+// page is a box as its agency's unit sees it.
+func (a *arena) page(t *testing.T, agency, box string) string {
+	t.Helper()
+	got := a.do(t, a.logs[agency].unit, request{Method: http.MethodGet, Path: api.RoutePackages + "?limit=200&box=" + box})
+	if got.Status != http.StatusOK {
+		t.Fatalf("%s of %s: %d %s", box, agency, got.Status, got.Body)
+	}
+	return string(got.Body)
+}
+
+// size is how many entries the ledger has, of all agencies.
+func (a *arena) size(t *testing.T) int {
+	t.Helper()
+	got := a.do(t, a.logs["ee/pbgb"].dpo, request{Method: http.MethodGet, Path: api.RouteCheckpoint})
+	lines := strings.SplitN(string(got.Body), "\n", 3)
+	if got.Status != http.StatusOK || len(lines) < 3 {
+		t.Fatalf("checkpoint: %d %s", got.Status, got.Body)
+	}
+	n, err := strconv.Atoi(lines[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // entries are those of an agency since the last time, without the watchers'
@@ -207,11 +261,4 @@ func line(e audit.Entry) string {
 		s += " " + e.Problem + "/" + e.Reason
 	}
 	return s
-}
-
-// absent reports whether the sender of a package finds nothing under its id.
-func (a *arena) absent(t *testing.T, agency, id string) bool {
-	t.Helper()
-	got := a.do(t, a.logs[agency].unit, request{Method: http.MethodGet, Path: api.PackagePath(id, "")})
-	return got.Status == http.StatusNotFound && bytes.Equal(got.Body, constant(api.NotFound))
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -61,12 +61,19 @@ func refusal(action string, problem api.ProblemType, reason string) verdict {
 // patience is a guard against a request that never ends. It measures nothing.
 const patience = 30 * time.Second
 
-// Each request may make the process, client included, allocate so much, and
-// so much more for each byte of its body.
+// Each request may make the process, client included, allocate so many bytes,
+// and so much more for each byte of its body. An arena that is not alone in
+// the process has what others do meanwhile on top.
 const (
-	allocates = 4 << 20
-	perByte   = 24
+	allocates = 2 << 20
+	perByte   = 16
+	others    = 64 << 20
 )
+
+// glance is after how many attacks all boxes are looked into. What came into
+// one stays there; and nothing comes without an entry, of which there is one
+// after each attack.
+const glance = 10
 
 // run sends attacks one after the other.
 func (a *arena) run(attacks ...attack) {
@@ -94,26 +101,38 @@ func (a *arena) try(t *testing.T, c attack) {
 	if c.id == "" && r.Path == api.RoutePackages {
 		c.id = a.sealed.jti
 	}
-	before := allocated()
+	if c.id != "" {
+		a.ids[c.id] = c.from
+	}
+	size, before := a.size(t), allocated()
 	got := a.do(t, a.HTTP(c.from, c.role), r)
-	if used := allocated() - before; used > allocates+perByte*uint64(len(r.Body)) {
+	if used := allocated() - before; used > a.allocates+perByte*uint64(len(r.Body)) {
 		t.Errorf("a body of %d bytes made the process allocate %d", len(r.Body), used)
 	}
 	checkAnswer(t, got, c.want)
-	var lines, want []string
-	for _, e := range a.entries(c.from) {
-		lines = append(lines, line(e))
-	}
+	var want []string
 	if c.want.entry != "" {
 		want = []string{c.want.entry}
 	}
-	if !slices.Equal(lines, want) {
+	if grown := a.size(t) - size; grown != len(want) {
+		t.Errorf("the ledger has %d more entries: somebody else has one of this", grown)
+	}
+	if len(a.names)%glance == 0 {
+		a.nothingMoved(t, c.from)
+	}
+	var lines []string
+	for _, e := range a.entries(c.from) {
+		lines = append(lines, line(e))
+	}
+	if !slices.EqualFunc(lines, want, matches) {
 		t.Errorf("recorded %q\nexpected %q", lines, want)
 	}
-	a.nothingMoved(t)
-	if c.id != "" && !a.absent(t, c.from, c.id) {
-		t.Error("the package is there")
-	}
+}
+
+// matches holds a line against a wanted one, which may end in * for any rest.
+func matches(got, want string) bool {
+	prefix, any := strings.CutSuffix(want, "*")
+	return got == want || any && strings.HasPrefix(got, prefix)
 }
 
 // checkAnswer holds an answer against the problem that it should be.
@@ -154,10 +173,11 @@ func constant(p api.ProblemType) []byte {
 	return body
 }
 
+// allocated is how many bytes the process has allocated in its life.
 func allocated() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.TotalAlloc
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 // do makes one request, and reads its answer whole.

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/liaison-exchange/liaison/certs"
@@ -23,12 +22,9 @@ import (
 // encode is base64url without padding (RFC 7515 section 2).
 func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-func decode(t testing.TB, s string) string {
-	t.Helper()
+func decode(s string) string {
 	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	return string(b)
 }
 
@@ -94,10 +90,9 @@ func in(text *string, old, with string) {
 }
 
 // newJWS takes a compact JWS apart.
-func newJWS(t testing.TB, compact []byte, key envelope.PrivateKey) jws {
-	t.Helper()
+func newJWS(compact []byte, key envelope.PrivateKey) jws {
 	segments := strings.Split(string(compact), ".")
-	return jws{header: decode(t, segments[0]), payload: decode(t, segments[1]), key: key}
+	return jws{header: decode(segments[0]), payload: decode(segments[1]), key: key}
 }
 
 // sealed is a package that nothing is wrong with, and that was not sent.
@@ -118,7 +113,7 @@ func (a *arena) forge() *forgery {
 	if now := a.Clock.Now(); a.jti == "" || now.Sub(a.at) > age {
 		s := a.Sealed(demo.EEtoLV)
 		key := a.SignKey("ee/pbgb")
-		a.sealed = sealed{jti: s.JTI, at: now, manifest: newJWS(a.t, s.Manifest, key), statement: newJWS(a.t, s.Statement, key), content: string(s.Content)}
+		a.sealed = sealed{jti: s.JTI, at: now, manifest: newJWS(s.Manifest, key), statement: newJWS(s.Statement, key), content: string(s.Content)}
 	}
 	return &forgery{a: a, manifest: a.manifest, statement: a.statement, content: a.content}
 }
@@ -133,11 +128,8 @@ type forgery struct {
 
 // signWith has manifest and statement signed with another key.
 func (f *forgery) signWith(k envelope.PrivateKey) {
-	for _, j := range []*jws{&f.manifest, &f.statement} {
-		in(&j.header, j.key.Kid(), k.Kid())
-		in(&j.header, `"`+j.key.Public().Alg()+`"`, `"`+k.Public().Alg()+`"`)
-		j.key = k
-	}
+	f.manifest.signWith(k)
+	f.statement.signWith(k)
 }
 
 // request puts the parts together. The manifest has the digests of what is
@@ -158,10 +150,10 @@ func (f *forgery) request() request {
 	if f.parts != nil {
 		parts = f.parts(parts)
 	}
-	return form(parts)
+	return multipart(parts)
 }
 
-func form(parts []exchangetest.Part) request {
+func multipart(parts []exchangetest.Part) request {
 	media, body := exchangetest.Form(parts)
 	return request{Path: api.RoutePackages, Media: media, Body: body}
 }
@@ -205,6 +197,7 @@ func (a *arena) accepted(edits ...func(f *forgery)) {
 			a.t.Errorf("the %s: %s", box, page)
 		}
 	}
+	delete(a.ids, a.jti) // it was refused with its flaws, and is there without
 	a.boxes, a.sealed = now, sealed{}
 }
 
