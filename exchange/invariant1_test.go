@@ -127,7 +127,7 @@ func TestInvariant1RefusalsHaveTheirEntries(t *testing.T) {
 		entry        string
 	}{
 		{"another's package", ua, "GET", api.PackagePath(id, ""), nil, "", api.NotFound, "ua/npu package.show refused not-found/not-a-party"},
-		{"no package", ua, "GET", api.PackagePath(absent, ""), nil, "", api.NotFound, "ua/npu package.show refused not-found/no-such-package"},
+		{"no package", ua, "GET", api.PackagePath(absent, ""), nil, "", api.NotFound, "ua/npu package.show refused not-found/not-a-party"},
 		{"no id", ua, "GET", api.PackagePath("me", ""), nil, "", api.NotFound, "ua/npu request.refused refused not-found/id-form"},
 		{"another's manifest", ua, "GET", api.PackagePath(id, "manifest"), nil, "", api.NotFound, "ua/npu manifest.read refused not-found/not-a-party"},
 		{"content unread", lv, "GET", api.PackagePath(id, "content"), nil, "", api.Conflict, "lv/vp content.read refused conflict/not-acknowledged"},

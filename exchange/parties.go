@@ -55,6 +55,10 @@ func (d *Delivery) decision() (policy.Decision, error) {
 	return v, nil
 }
 
+// notAParty is the reason for what does not exist and for what the caller is no
+// party of: its own log must not tell the two apart either.
+const notAParty = "not-a-party"
+
 // absent is the one answer for what does not exist and what the caller is
 // not entitled to.
 func absent(reason string) *Refusal { return &Refusal{Kind: NotFound, Reason: reason} }
@@ -83,7 +87,7 @@ func (s *Service) look(p *Package, agency string) (*View, error) {
 		v.Outcomes = append(v.Outcomes, outcomeOf(s.Policy.Set(), decided, d.Decision, d.Outcome, agency, isSender))
 	}
 	if len(v.Outcomes) == 0 {
-		return nil, absent("not-a-party")
+		return nil, absent(notAParty)
 	}
 	return v, nil
 }

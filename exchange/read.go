@@ -149,7 +149,7 @@ func (v *visit) find(rows Reader) (*Package, *View, *Refusal, error) {
 		return nil, nil, nil, err
 	}
 	if p == nil {
-		return nil, nil, absent("no-such-package"), nil
+		return nil, nil, absent(notAParty), nil
 	}
 	seen, err := v.look(p, v.agency())
 	if r := AsRefusal(err); r != nil {
