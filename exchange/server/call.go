@@ -90,13 +90,13 @@ func (c *call) attempt() (err error) {
 	if err := c.identify(); err != nil {
 		return err
 	}
-	if err := c.checkForm(); err != nil {
-		return err
-	}
 	if c.op.open {
 		if err := c.checkAdmitted(); err != nil {
 			return err
 		}
+	}
+	if err := c.checkForm(); err != nil {
+		return err
 	}
 	return c.op.handle(c)
 }
