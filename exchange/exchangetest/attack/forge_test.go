@@ -100,6 +100,7 @@ type sealed struct {
 	jti                 string
 	at                  time.Time
 	manifest, statement jws
+	digest              string // of the statement, as the manifest names it
 	content             string
 }
 
@@ -113,7 +114,7 @@ func (a *arena) forge() *forgery {
 	if now := a.Clock.Now(); a.jti == "" || now.Sub(a.at) > age {
 		s := a.Sealed(demo.EEtoLV)
 		key := a.SignKey("ee/pbgb")
-		a.sealed = sealed{jti: s.JTI, at: now, manifest: newJWS(s.Manifest, key), statement: newJWS(s.Statement, key), content: string(s.Content)}
+		a.sealed = sealed{digest: sha(string(s.Statement)), jti: s.JTI, at: now, manifest: newJWS(s.Manifest, key), statement: newJWS(s.Statement, key), content: string(s.Content)}
 	}
 	return &forgery{a: a, manifest: a.manifest, statement: a.statement, content: a.content}
 }
@@ -136,8 +137,7 @@ func (f *forgery) signWith(k envelope.PrivateKey) {
 // sent, whatever that is.
 func (f *forgery) request() request {
 	statement := f.statement.compact()
-	was := f.a.statementDigest(f.manifest.payload)
-	f.manifest.payload = strings.Replace(f.manifest.payload, was, sha(statement), 1)
+	f.manifest.payload = strings.Replace(f.manifest.payload, f.a.digest, sha(statement), 1)
 	if f.content != f.a.content {
 		f.manifest.payload = strings.Replace(f.manifest.payload, sha(f.a.content), sha(f.content), 1)
 		f.manifest.payload = strings.Replace(f.manifest.payload, fmt.Sprintf(`"size":%d`, len(f.a.content)), fmt.Sprintf(`"size":%d`, len(f.content)), 1)
@@ -156,16 +156,6 @@ func (f *forgery) request() request {
 func multipart(parts []exchangetest.Part) request {
 	media, body := exchangetest.Form(parts)
 	return request{Path: api.RoutePackages, Media: media, Body: body}
-}
-
-// statementDigest is the digest that a payload names; "-" if there is none.
-func (a *arena) statementDigest(payload string) string {
-	const member = `"statement_sha256":"`
-	i := strings.Index(payload, member)
-	if i < 0 || len(payload) < i+len(member)+43 {
-		return "-"
-	}
-	return payload[i+len(member):][:43]
 }
 
 // post makes a request of a forged package.
