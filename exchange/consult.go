@@ -47,7 +47,7 @@ func (s *Service) Consult(ctx context.Context, c Caller, r ConsultationRequest) 
 		e.Outcome, e.Consultation = "opened", row.ID
 		e.Officer, e.Justification, e.CaseRef = r.Officer, r.Justification, r.CaseRef
 		return []audit.Entry{e}, nil, nil
-	}, needs(r.Package)...)
+	}, v.needs()...)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +61,12 @@ func lasting(object string) time.Duration {
 	return packageConsultation
 }
 
-func needs(id string) []Need {
-	if id == "" {
+// needs is the visit's package, if its caller is a party of it.
+func (v *visit) needs() []Need {
+	if v.object == "" {
 		return nil
 	}
-	return []Need{{Package: id}}
+	return []Need{{Package: v.object, Agency: v.agency()}}
 }
 
 // checkConsultation holds the request against its form and the caller's

@@ -67,7 +67,7 @@ func (v *visit) read(ctx context.Context, consultation string, pick choose) (Blo
 			err = errStale // it was not to be read a moment ago
 		}
 		return entries, nil, err
-	}, Need{Package: v.object})
+	}, v.needs()...)
 	switch {
 	case err == nil && opened != nil:
 		return opened, nil

@@ -334,7 +334,13 @@ func (p *posting) write(tx *Tx, j *judgement, answer []byte) ([]audit.Entry, err
 		}
 		tx.PutDelivery(row.ID, delivery)
 	}
-	return append(entries, p.tell(j, entries)...), nil
+	told := p.tell(j, entries)
+	for _, e := range told {
+		if e.Action == string(ActAwait) {
+			tx.PutParty(row.ID, e.Owner)
+		}
+	}
+	return append(entries, told...), nil
 }
 
 // give is the entry of an agency that the package was given to: what its

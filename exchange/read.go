@@ -137,13 +137,21 @@ func (v *visit) show(ctx context.Context, take func(*Package, *View)) error {
 		e := v.about(p)
 		e.Outcome = "shown"
 		return []audit.Entry{e}, nil, nil
-	}, Need{Package: v.object})
+	}, v.needs()...)
 	return err
 }
 
 // find reads the visit's package as its caller may see it. What is absent
-// and what it may not see are refused alike.
+// and what it may not see are refused alike, and after the same work: nothing
+// of a package is read for who is no party of it.
 func (v *visit) find(rows Reader) (*Package, *View, *Refusal, error) {
+	party, err := rows.Party(v.object, v.agency())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if !party {
+		return nil, nil, absent(notAParty), nil
+	}
 	p, err := rows.Package(v.object)
 	if err != nil {
 		return nil, nil, nil, err

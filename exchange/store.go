@@ -67,6 +67,7 @@ type Transaction interface {
 // Need names a row that a change will read.
 type Need struct {
 	Package string // a package's id
+	Agency  string // not empty: only if this agency is a party of it
 }
 
 // Head is the ledger's unsigned head after one batch.
@@ -84,6 +85,10 @@ type Reader interface {
 	// shared and immutable; it is read again only when its version moved.
 	Registry() (*Registry, error)
 
+	// Party reports whether the agency sent the package, received it, or is
+	// one that it waits for. What is absent and what is another's is read
+	// alike, so that they cannot be told apart by the time that it takes.
+	Party(id, agency string) (bool, error)
 	Package(id string) (*Package, error) // with deliveries, without content bytes
 	Content(id string) ([]byte, error)   // content kept in the row; nil if it is a blob
 	List(q Query) ([]*Package, error)
@@ -118,6 +123,7 @@ type Writer interface {
 	PutPackage(p *Package, content []byte) // insert, without Deliveries; content nil: it is a blob
 	SetState(id, state string)
 	PutDelivery(id string, d Delivery)    // insert or replace
+	PutParty(id, agency string)           // beside sender and recipients
 	PutDecision(d DecisionRow)            // insert
 	PutInput(sha256 string, input []byte) // no effect if it is there
 	PutAcknowledgement(a Acknowledgement) // insert

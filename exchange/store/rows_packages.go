@@ -40,6 +40,20 @@ func (t *transaction) PutPackage(p *exchange.Package, content []byte) {
 		attachments, millis(p.AcceptedAt), millis(p.ExpiresAt), int64(p.Seq))
 	t.exec("INSERT INTO parts (idx, manifest, statement, answer, content) VALUES ($1, $2, $3, $4, $5)",
 		p.Index, some(p.Manifest), some(p.Statement), some(p.Answer), content)
+	t.exec(insertParty, p.Sender, p.ID)
+}
+
+const insertParty = "INSERT INTO parties (agency, package) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+// PutParty implements exchange.Writer.
+func (t *transaction) PutParty(id, agency string) { t.write(insertParty, agency, id) }
+
+// Party implements exchange.Reader. Both lookups miss at the same cost
+// whether the package exists or not: a package's own row is not looked at.
+func (r *rows) Party(id, agency string) (bool, error) {
+	var one int
+	return r.one([]any{&one}, `SELECT 1 WHERE EXISTS (SELECT 1 FROM parties WHERE agency = $1 AND package = $2)
+		OR EXISTS (SELECT 1 FROM deliveries WHERE package = $2 AND recipient = $1 AND seq > 0)`, agency, id)
 }
 
 // some makes no bytes the empty ones, which a column that must not be NULL
@@ -94,6 +108,11 @@ func clonePackage(p *exchange.Package) *exchange.Package {
 func (t *transaction) Load(needs []exchange.Need) error {
 	var ids []string
 	for _, n := range needs {
+		if n.Agency != "" {
+			if party, err := t.Party(n.Package, n.Agency); err != nil || !party {
+				continue // its error sticks
+			}
+		}
 		ids = append(ids, n.Package)
 	}
 	slices.Sort(ids)

@@ -55,6 +55,29 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 	}
 }
 
+// TestOpenFindsTheParties: a store of before the parties were kept learns
+// them from its packages and entries.
+func TestOpenFindsTheParties(t *testing.T) {
+	dir, p := t.TempDir(), somePackage(1)
+	p.Sender = "ee/pbgb"
+	s := open(t, store.Config{Dir: dir})
+	write(t, s, func(tx exchange.Transaction) {
+		tx.PutPackage(p, nil)
+		tx.PutDelivery(p.ID, someDelivery(1, "lv/vp", 1))
+		entry := []byte(`{"owner":"it/dcpc","action":"package.await","package":"` + p.ID + `"}`)
+		rows := []exchange.EntryRow{{Index: 0, Owner: "it/dcpc", Seq: 1, Entry: entry}, {Index: 1, Owner: "by/mia", Seq: 1}} // one is erased
+		if err := tx.Append(rows, 0, nil, exchange.Head{Size: 2, Time: at(1)}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, dir, "DROP TABLE parties")
+	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 4")
+	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) { parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp") })
+}
+
 // exec changes the database behind the store's back.
 func exec(t *testing.T, dir, query string) {
 	t.Helper()

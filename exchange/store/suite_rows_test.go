@@ -119,6 +119,48 @@ func testPackages(t *testing.T, s exchange.Store) {
 	})
 }
 
+// parties asserts who is a party of a package.
+func parties(t *testing.T, rows exchange.Reader, id string, want ...string) {
+	t.Helper()
+	var got []string
+	for _, agency := range []string{"by/mia", "ee/pbgb", "it/dcpc", "lv/vp", "ua/npu"} {
+		if must[bool](t)(rows.Party(id, agency)) {
+			got = append(got, agency)
+		}
+	}
+	equal(t, "parties", got, want)
+}
+
+func testParties(t *testing.T, s exchange.Store) {
+	p, other := somePackage(1), somePackage(2)
+	p.Sender, other.Sender = "ee/pbgb", "by/mia"
+	write(t, s, func(tx exchange.Transaction) {
+		tx.PutPackage(p, nil)
+		tx.PutPackage(other, nil)
+		tx.PutDelivery(p.ID, someDelivery(1, "lv/vp", 1))
+		tx.PutDelivery(p.ID, someDelivery(1, "ua/npu", 0)) // it became visible to nobody
+		parties(t, tx, p.ID, "ee/pbgb", "lv/vp")
+		tx.PutParty(p.ID, "it/dcpc")
+		tx.PutParty(p.ID, "it/dcpc")
+		parties(t, tx, p.ID, "ee/pbgb", "it/dcpc", "lv/vp")
+	})
+	view(t, s, func(r exchange.Reader) {
+		parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp")
+		parties(t, r, other.ID, "by/mia")
+		parties(t, r, packageID(3))
+	})
+	tx := begin(t, s)
+	defer tx.Rollback()
+	if err := tx.Load([]exchange.Need{{Package: p.ID, Agency: "by/mia"}, {Package: other.ID, Agency: "by/mia"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{p.ID, other.ID} { // what was not loaded is read
+		if got := must[*exchange.Package](t)(tx.Package(id)); got == nil || got.ID != id {
+			t.Errorf("package %s: %+v", id, got)
+		}
+	}
+}
+
 func testRecords(t *testing.T, s exchange.Store) {
 	decision := someDecision(1, "lv/vp")
 	ack := exchange.Acknowledgement{Package: packageID(1), Recipient: "lv/vp", JWS: []byte("a.b.c"), Payload: digest("ack"), Seq: 4, Index: 17, At: at(1)}

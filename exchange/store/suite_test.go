@@ -28,6 +28,7 @@ func suite(t *testing.T, open func(t *testing.T) exchange.Store) {
 		{"registry", testRegistry},
 		{"boxes", testBoxes},
 		{"load", testLoad},
+		{"parties", testParties},
 		{"ledger", testLedger},
 		{"chains", testChains},
 		{"blob names", testBlobNames},
