@@ -6,9 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/big"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -51,9 +49,6 @@ func (ca *CA) SaveRevoked(dir string) error {
 // LoadCA reads what Save wrote. It refuses a private key that others may read.
 func LoadCA(dir string, clock func() time.Time) (*CA, error) {
 	keyFile := filepath.Join(dir, caKeyFile)
-	if err := private(keyFile); err != nil {
-		return nil, err
-	}
 	pair, err := LoadKeyPair(filepath.Join(dir, caCertFile), keyFile)
 	if err != nil {
 		return nil, err
@@ -71,18 +66,6 @@ func LoadCA(dir string, clock func() time.Time) (*CA, error) {
 		return nil, err
 	}
 	return &CA{jurisdiction: cert.PermittedURIDomains[0], cert: cert, key: signer, clock: clock, revoked: revoked}, nil
-}
-
-// private refuses a file that others than its owner may read or write.
-func private(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileError(path, err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return setupError(path, fmt.Errorf("%w: mode %v", fs.ErrPermission, info.Mode().Perm()), "chmod 600, and consider whether others have read the key")
-	}
-	return nil
 }
 
 // loadRevoked: a missing file is an error. An authority that forgot whom it revoked must not sign lists.

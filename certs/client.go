@@ -10,6 +10,7 @@ import (
 // ClientConfig is what a client needs to speak to a server.
 type ClientConfig struct {
 	Certificate tls.Certificate  // own client certificate with its intermediates
+	Files       *KeyPairFiles    // instead of Certificate: the files that have it, which are followed when they change
 	Roots       *x509.CertPool   // who may vouch for the server: server-roots.pem; never the roots of the machine
 	ServerName  string           // host to expect; "" if the caller sets it, as net/http does
 	Clock       func() time.Time // nil: time.Now
@@ -21,7 +22,11 @@ func ClientTLS(config ClientConfig) (*tls.Config, error) {
 	if config.Roots == nil {
 		return nil, setupError("server roots", errors.New("no roots for the server"), "give server-roots.pem")
 	}
-	if len(config.Certificate.Certificate) == 0 || config.Certificate.PrivateKey == nil {
+	own := func() *tls.Certificate { return &config.Certificate }
+	if config.Files != nil {
+		own = config.Files.Pair
+	}
+	if pair := own(); len(pair.Certificate) == 0 || pair.PrivateKey == nil {
 		return nil, setupError("client certificate", errors.New("no client certificate"), "give tls.crt and tls.key")
 	}
 	return &tls.Config{
@@ -30,7 +35,7 @@ func ClientTLS(config ClientConfig) (*tls.Config, error) {
 		ServerName: config.ServerName,
 		Time:       config.Clock,
 		// Always the one certificate, whatever authorities the server hints at.
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &config.Certificate, nil },
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own(), nil },
 		VerifyConnection:     verifyServer,
 	}, nil
 }
@@ -49,7 +54,7 @@ func verifyServer(state tls.ConnectionState) error {
 	return &Error{Check: CheckKey, Subject: describe(leaf), Err: errors.New("a weak key in the server's chain"), Fix: strongFix}
 }
 
-func strongChain(chain []*x509.Certificate) bool {
+func strongChain(chain path) bool {
 	for _, cert := range chain {
 		if strongKey(cert.PublicKey) != nil {
 			return false

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,19 +42,9 @@ type Request struct {
 // ParseCSR parses one PEM certificate request. It must have exactly one name, the URI SAN of an Identity or a KeyIdentity; what
 // else it asks for is passed over, since the authority decides that.
 func ParseCSR(data []byte) (Request, error) {
-	blocks, err := parsePEM(data, labelRequest)
+	csr, err := verifiedCSR(data)
 	if err != nil {
 		return Request{}, err
-	}
-	if len(blocks) != 1 {
-		return Request{}, formError(fmt.Errorf("%d certificate requests instead of one", len(blocks)))
-	}
-	csr, err := x509.ParseCertificateRequest(blocks[0].Bytes)
-	if err != nil {
-		return Request{}, formError(fmt.Errorf("certificate request: %w", err))
-	}
-	if err := csr.CheckSignature(); err != nil {
-		return Request{}, formError(fmt.Errorf("certificate request: %w", err))
 	}
 	if len(csr.DNSNames)+len(csr.IPAddresses)+len(csr.EmailAddresses) > 0 {
 		return Request{}, identityError("certificate request", errors.New("other names than the SPIFFE ID"), "one URI SAN and no other")
@@ -63,6 +54,51 @@ func ParseCSR(data []byte) (Request, error) {
 		return Request{}, err
 	}
 	return Request{ID: uri, Key: csr.PublicKey}, requestable(uri)
+}
+
+// ServerRequest is the request of a server: hosts instead of an identity.
+type ServerRequest struct {
+	Hosts []string // DNS names and IP addresses
+	Key   crypto.PublicKey
+}
+
+// ParseServerCSR parses one PEM certificate request for a server. It must have DNS or IP SANs and no others.
+func ParseServerCSR(data []byte) (ServerRequest, error) {
+	csr, err := verifiedCSR(data)
+	if err != nil {
+		return ServerRequest{}, err
+	}
+	uris, err := rawURIs(&x509.Certificate{Extensions: csr.Extensions})
+	hosts := slices.Clone(csr.DNSNames)
+	for _, ip := range csr.IPAddresses {
+		hosts = append(hosts, ip.String())
+	}
+	if err != nil || len(uris)+len(csr.EmailAddresses) > 0 || len(hosts) == 0 {
+		return ServerRequest{}, &Error{
+			Check: CheckNames, Subject: "certificate request", Want: "DNS or IP SANs and no other names", Err: errors.New("not the request of a server"),
+			Fix: "make it with liaison init exchange --host HOST, or with subjectAltName=DNS:HOST",
+		}
+	}
+	return ServerRequest{Hosts: hosts, Key: csr.PublicKey}, nil
+}
+
+// verifiedCSR parses one PEM certificate request whose sender has shown to have the private key.
+func verifiedCSR(data []byte) (*x509.CertificateRequest, error) {
+	blocks, err := parsePEM(data, labelRequest)
+	if err != nil {
+		return nil, err
+	}
+	if len(blocks) != 1 {
+		return nil, formError(fmt.Errorf("%d certificate requests instead of one", len(blocks)))
+	}
+	csr, err := x509.ParseCertificateRequest(blocks[0].Bytes)
+	if err == nil {
+		err = csr.CheckSignature()
+	}
+	if err != nil {
+		return nil, formError(fmt.Errorf("certificate request: %w", err))
+	}
+	return csr, nil
 }
 
 // IssueFromCSR certifies what a request (see ParseCSR) asks for, an identity or a key of the authority's own jurisdiction. The

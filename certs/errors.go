@@ -26,6 +26,8 @@ const (
 	CheckKey      Check = "key"      // a weak key, or not the key that was meant
 	CheckRevoked  Check = "revoked"  // on the revocation list of its issuer
 	CheckCRL      Check = "crl"      // the revocation list is missing, stale, damaged or older than the one before
+	CheckRefused  Check = "refused"  // the other side refused our certificate, and does not say why
+	CheckFile     Check = "file"     // a private file that others may read
 	CheckSetup    Check = "setup"    // anchors, files or arguments that cannot be used
 )
 
@@ -91,8 +93,8 @@ const serverFix = "check that server-roots.pem is the one that the operator of t
 // explainAlert: the alert tells no reason, and must not; the log of the server has it.
 func explainAlert(err error) error {
 	return &Error{
-		Check: CheckChain, Subject: "own client certificate", Err: err,
-		Fix: "the server refused the client certificate: check that it is within its dates and not revoked, and ask the operator, whose log has the reason",
+		Check: CheckRefused, Subject: "own client certificate", Err: err, Want: "a certificate that the exchange accepts",
+		Fix: "look at it with liaison certs show; if nothing is wrong with it, ask the operator of the exchange, whose log has the reason",
 	}
 }
 

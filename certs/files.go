@@ -1,13 +1,14 @@
 package certs
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // WriteSecret writes a private file, mode 0600, so that after a crash it is the old one or the new one, whole.
@@ -61,24 +62,6 @@ func LoadChain(path string) ([]*x509.Certificate, error) {
 	return chain, inFile(path, err)
 }
 
-// LoadKeyPair reads certificate chain and private key for crypto/tls.
-func LoadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
-	chain, err := LoadChain(certFile)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	data, err := readFile(keyFile, maxFile)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	key, err := ParsePrivateKey(data)
-	if err != nil {
-		return tls.Certificate{}, inFile(keyFile, err)
-	}
-	pair, err := KeyPair(chain, key)
-	return pair, inFile(certFile, err)
-}
-
 // LoadRoots reads the certificates that may vouch for a server, as server-roots.pem of a profile has them.
 func LoadRoots(path string) (*x509.CertPool, error) {
 	roots, err := LoadChain(path)
@@ -94,11 +77,28 @@ func LoadRoots(path string) (*x509.CertPool, error) {
 
 // readFile reads at most limit bytes and refuses longer files.
 func readFile(path string, limit int64) ([]byte, error) {
+	return readChecked(path, limit, func(fs.FileInfo) error { return nil })
+}
+
+// readSecret reads a private file, and refuses one that others may read: the key in it is not private.
+func readSecret(path string) ([]byte, error) {
+	return readChecked(path, maxFile, func(info fs.FileInfo) error { return checkMode(path, info) })
+}
+
+// readChecked asks check about the file that it has open, so that no other file can take its place in between.
+func readChecked(path string, limit int64, check func(fs.FileInfo) error) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fileError(path, err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fileError(path, err)
+	}
+	if err := check(info); err != nil {
+		return nil, err
+	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, fileError(path, err)
@@ -107,6 +107,28 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, fileError(path, fmt.Errorf("longer than %d bytes", limit))
 	}
 	return data, nil
+}
+
+// CheckPrivate refuses a file that others than its owner may read or write. Every private file is held against it before it
+// is used: keys of TLS, of packages, of an authority and of the ledger.
+func CheckPrivate(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileError(path, err)
+	}
+	return checkMode(path, info)
+}
+
+// checkMode passes where files have no such modes.
+func checkMode(path string, info fs.FileInfo) error {
+	mode := info.Mode().Perm()
+	if runtime.GOOS == "windows" || mode&0o077 == 0 {
+		return nil
+	}
+	return &Error{
+		Check: CheckFile, Subject: path, Want: "mode 0600", Err: fmt.Errorf("%w: others may read or write this private file (mode %04o)", fs.ErrPermission, mode),
+		Fix: "chmod 600 " + path + "; if strangers could read it, have a new key made and the old certificate revoked",
+	}
 }
 
 // inFile names the file in an error of a parser.

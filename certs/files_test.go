@@ -80,7 +80,8 @@ func TestLoadKeyPair(t *testing.T) {
 		key  string
 		want certs.Check
 	}{
-		"good": {string(key), ""}, "of another": {string(other), certs.CheckKey}, "weak": {string(weak), certs.CheckKey}, "two": {string(key) + string(key), certs.CheckForm},
+		"good": {string(key), ""}, "of another": {string(other), certs.CheckKey}, "weak": {string(weak), certs.CheckKey}, "three": {string(key) + string(key) + string(key), certs.CheckForm},
+		"the other first": {string(other) + string(key), ""}, "the other second": {string(key) + string(other), ""}, "two others": {string(other) + string(other), certs.CheckKey},
 		"not PKCS #8": {string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})), certs.CheckForm}, "empty": {"", certs.CheckForm},
 		"damaged": {strings.Replace(string(key), "MIG", "AAA", 1), certs.CheckForm},
 	} {

@@ -71,14 +71,35 @@ func ParseDER(chain [][]byte) ([]*x509.Certificate, error) {
 
 // ParsePrivateKey parses one PKCS #8 private key in PEM. Keys that this package would refuse in a certificate are refused.
 func ParsePrivateKey(data []byte) (crypto.Signer, error) {
+	keys, err := parsePrivateKeys(data, 1)
+	if err != nil {
+		return nil, err
+	}
+	return keys[0], nil
+}
+
+// parsePrivateKeys parses one to most private keys.
+func parsePrivateKeys(data []byte, most int) ([]crypto.Signer, error) {
 	blocks, err := parsePEM(data, labelKey)
 	if err != nil {
 		return nil, err
 	}
-	if len(blocks) != 1 {
-		return nil, formError(fmt.Errorf("%d private keys instead of one", len(blocks)))
+	if len(blocks) > most {
+		return nil, formError(fmt.Errorf("%d private keys instead of %d", len(blocks), most))
 	}
-	key, err := x509.ParsePKCS8PrivateKey(blocks[0].Bytes)
+	keys := make([]crypto.Signer, 0, len(blocks))
+	for _, block := range blocks {
+		key, err := parsePKCS8(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func parsePKCS8(der []byte) (crypto.Signer, error) {
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, formError(fmt.Errorf("private key: %w", err))
 	}
@@ -169,4 +190,9 @@ func formError(err error) *Error {
 		Check: CheckForm, Subject: "data", Err: err,
 		Fix: "give PEM (RFC 7468) with whole blocks and nothing but what belongs there: certificates leaf first, or one PKCS #8 private key",
 	}
+}
+
+// EncodeCRL gives a revocation list as PEM.
+func EncodeCRL(list *x509.RevocationList) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: labelCRL, Bytes: list.Raw})
 }

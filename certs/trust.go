@@ -14,6 +14,7 @@ import (
 type Trust struct {
 	Anchors     *Anchors         // with the operator's trust domain, see Anchors.WithOperator
 	Revocations *Revocations     // nil: nothing is checked for revocation
+	Bindings    *Bindings        // who certificates without a URI SAN are; nil: nobody
 	Server      *tls.Certificate // the server's own; only a Gatekeeper needs it
 }
 
@@ -22,6 +23,7 @@ type TrustFiles struct {
 	Anchors     string           // directory, see LoadAnchors
 	Operator    string           // trust domain of the exchange's own people; "" if there are none
 	Revocations RevocationConfig // a zero value refuses all: there is no list
+	Bindings    []Binding        // of the registry, held against the anchors at each Load
 	Certificate string           // the server's chain, PEM, leaf first; "" for none
 	Key         string           // its private key, PKCS #8 PEM
 }
@@ -39,6 +41,9 @@ func (f TrustFiles) Load(previous *Trust, now time.Time) (*Trust, error) {
 		}
 	}
 	next := &Trust{Anchors: anchors}
+	if next.Bindings, err = NewBindings(f.Bindings, anchors); err != nil {
+		return nil, err
+	}
 	var before *Revocations
 	if previous != nil {
 		before = previous.Revocations
@@ -56,7 +61,8 @@ func (f TrustFiles) Load(previous *Trust, now time.Time) (*Trust, error) {
 	return next, nil
 }
 
-// VerifyClient is Anchors.VerifyClient, and the certificate must not be revoked.
+// VerifyClient is Anchors.VerifyClient, where a certificate without a URI SAN may have a binding instead, and the certificate
+// must not be revoked.
 func (t *Trust) VerifyClient(chain []*x509.Certificate, now time.Time) (Peer, error) {
 	peer, _, err := t.verifyClient(chain, now)
 	return peer, err
@@ -79,7 +85,7 @@ func (t *Trust) VerifyKey(chain []*x509.Certificate, agency, use string, pub cry
 
 // verifyClient also gives the time until which the answer holds, if nothing changes.
 func (t *Trust) verifyClient(chain []*x509.Certificate, now time.Time) (Peer, time.Time, error) {
-	peer, paths, err := t.Anchors.verifyClient(chain, now)
+	peer, paths, err := t.Anchors.verifyClient(chain, t.Bindings, now)
 	if err != nil {
 		return Peer{}, time.Time{}, err
 	}

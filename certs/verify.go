@@ -30,9 +30,9 @@ type Peer struct {
 //   - be no CA, have key usage digitalSignature, and list clientAuth as extended key usage, without anyExtendedKeyUsage;
 //   - be within its dates, with strong keys in the whole chain, and within the name constraints of its issuers.
 //
-// It knows no revocations: Trust.VerifyClient does. The error is an *Error.
+// It knows no revocations and no bindings: Trust.VerifyClient does. The error is an *Error.
 func (a *Anchors) VerifyClient(chain []*x509.Certificate, now time.Time) (Peer, error) {
-	peer, _, err := a.verifyClient(chain, now)
+	peer, _, err := a.verifyClient(chain, nil, now)
 	return peer, err
 }
 
@@ -55,12 +55,14 @@ func (a *Anchors) VerifyKey(chain []*x509.Certificate, agency, use string, pub c
 // A path is a verified chain, from leaf to anchor.
 type path []*x509.Certificate
 
-func (a *Anchors) verifyClient(chain []*x509.Certificate, now time.Time) (Peer, []path, error) {
+func (a *Anchors) verifyClient(chain []*x509.Certificate, bindings *Bindings, now time.Time) (Peer, []path, error) {
 	if err := checkPresented(chain); err != nil {
 		return Peer{}, nil, err
 	}
-	leaf := chain[0]
-	uri, err := onlyURI(leaf)
+	if known, ok := bindings.of(chain[0]); ok {
+		return a.verifyBound(chain, known, now)
+	}
+	uri, err := onlyURI(chain[0])
 	if err != nil {
 		return Peer{}, nil, err
 	}
@@ -68,9 +70,15 @@ func (a *Anchors) verifyClient(chain []*x509.Certificate, now time.Time) (Peer, 
 	if err != nil {
 		return Peer{}, nil, err
 	}
+	return a.verifyAs(chain, id, now)
+}
+
+// verifyAs verifies that the holder of a chain is id.
+func (a *Anchors) verifyAs(chain []*x509.Certificate, id Identity, now time.Time) (Peer, []path, error) {
+	leaf := chain[0]
 	if id.Role == RoleOperator && (a.operator == "" || id.Jurisdiction != a.operator) {
 		return Peer{}, nil, &Error{
-			Check: CheckRole, Subject: uri, Want: "the operator's trust domain", Err: errors.New("an operator of another trust domain"),
+			Check: CheckRole, Subject: id.String(), Want: "the operator's trust domain", Err: errors.New("an operator of another trust domain"),
 			Fix: "use a certificate of the operator's own authority, whose trust domain the configuration of the exchange names",
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange/api"
 )
 
@@ -30,7 +31,7 @@ func report(env *environment, err error) {
 }
 
 // fixOf returns what to do about an error: the command's own advice, else the
-// server's.
+// server's, or that of the check of a certificate.
 func fixOf(err error) string {
 	var known *exitError
 	for e := err; errors.As(e, &known); e = known.err {
@@ -41,6 +42,10 @@ func fixOf(err error) string {
 	var problem *api.Problem
 	if errors.As(err, &problem) {
 		return problem.Fix
+	}
+	var certificate *certs.Error
+	if errors.As(err, &certificate) && !strings.Contains(err.Error(), certificate.Fix) {
+		return certificate.Fix
 	}
 	return ""
 }

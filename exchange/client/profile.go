@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -104,7 +103,7 @@ func (p *Profile) Config() (Config, error) {
 func (p *Profile) path(name string) string { return filepath.Join(p.Dir, name) }
 
 func (p *Profile) loadTLS(config *Config) error {
-	pair, err := certs.LoadKeyPair(p.path(FileTLSCert), p.path(FileTLSKey))
+	files, err := certs.WatchKeyPair(p.path(FileTLSCert), p.path(FileTLSKey))
 	if err != nil {
 		return p.fault(FileTLSCert, err, "put the client certificate there that your authority issued for tls.csr, with its intermediates")
 	}
@@ -112,7 +111,7 @@ func (p *Profile) loadTLS(config *Config) error {
 	if err != nil {
 		return p.fault(FileServerRoots, err, "put the certificates there that the operator of the exchange gave out for its server")
 	}
-	config.TLS, err = certs.ClientTLS(certs.ClientConfig{Certificate: pair, Roots: roots})
+	config.TLS, err = certs.ClientTLS(certs.ClientConfig{Files: files, Roots: roots})
 	return err
 }
 
@@ -244,18 +243,12 @@ func parseYAML(data []byte, v any) error {
 	return nil
 }
 
-// checkPrivate refuses a private file that others may read or write. Where files have no such modes there is nothing to check.
+// checkPrivate refuses a private file that others may read or write.
 func checkPrivate(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	err := certs.CheckPrivate(path)
+	var known *certs.Error
+	if errors.Is(err, fs.ErrNotExist) || !errors.As(err, &known) {
 		return nil
 	}
-	if err != nil {
-		return &ProfileError{File: path, Err: err, Fix: "make the file readable for yourself"}
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return &ProfileError{File: path, Err: fmt.Errorf("others may read or write this private file (mode %04o)", info.Mode().Perm()),
-			Fix: "chmod 600 the file; if strangers could read it, have a new key made"}
-	}
-	return nil
+	return &ProfileError{File: path, Err: known.Err, Fix: known.Fix}
 }

@@ -110,12 +110,8 @@ func (n *Node) openService(ctx context.Context) error {
 
 // loadSigner reads the ledger's key from a file that only its owner reads.
 func loadSigner(path string) (*audit.Signer, error) {
-	info, err := os.Stat(path)
-	if err != nil {
+	if err := certs.CheckPrivate(path); err != nil {
 		return nil, fmt.Errorf("ledger_key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("ledger_key: %s can be read by others (fix: chmod 600 %s)", path, path)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -150,7 +151,9 @@ func TestLedgerKeyOfOthers(t *testing.T) {
 	if err := os.Chmod(cfg.LedgerKey, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := node.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	_, err := node.Start(t.Context(), cfg)
+	var refused *certs.Error
+	if !errors.As(err, &refused) || refused.Check != certs.CheckFile || !strings.Contains(refused.Fix, "chmod 600 "+cfg.LedgerKey) {
 		t.Errorf("%v", err)
 	}
 }
