@@ -168,7 +168,7 @@ func (a *arena) look() map[string]string {
 // nothingMoved holds the boxes against what they were: nothing new in anyone's
 // inbox or in the sender's outbox, and what the sender has received is as it
 // was. It is asked before the logs are read on.
-func (a *arena) nothingMoved(t *testing.T, from string) {
+func (a *arena) nothingMoved(t reporter, from string) {
 	t.Helper()
 	for _, agency := range a.World.Agencies {
 		a.nothingNew(t, agency, "inbox")
@@ -184,7 +184,7 @@ func (a *arena) nothingMoved(t *testing.T, from string) {
 const emptyPage = `{"items":[]}`
 
 // nothingNew asks for what came into a box after the last entry that was read.
-func (a *arena) nothingNew(t *testing.T, agency, box string) {
+func (a *arena) nothingNew(t reporter, agency, box string) {
 	t.Helper()
 	w := a.logs[agency]
 	got := a.do(t, w.unit, request{Method: http.MethodGet, Path: fmt.Sprintf("%s?limit=200&box=%s&after=%d", api.RoutePackages, box, w.seq)})
@@ -194,7 +194,7 @@ func (a *arena) nothingNew(t *testing.T, agency, box string) {
 }
 
 // page is a box as its agency's unit sees it.
-func (a *arena) page(t *testing.T, agency, box string) string {
+func (a *arena) page(t reporter, agency, box string) string {
 	t.Helper()
 	got := a.do(t, a.logs[agency].unit, request{Method: http.MethodGet, Path: api.RoutePackages + "?limit=200&box=" + box})
 	if got.Status != http.StatusOK {
@@ -204,7 +204,7 @@ func (a *arena) page(t *testing.T, agency, box string) string {
 }
 
 // size is how many entries the ledger has, of all agencies.
-func (a *arena) size(t *testing.T) int {
+func (a *arena) size(t reporter) int {
 	t.Helper()
 	got := a.do(t, a.logs["ee/pbgb"].dpo, request{Method: http.MethodGet, Path: api.RouteCheckpoint})
 	lines := strings.SplitN(string(got.Body), "\n", 3)

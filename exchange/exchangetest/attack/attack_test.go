@@ -17,6 +17,15 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 )
 
+// reporter is a test, of either kind.
+type reporter interface {
+	Helper()
+	Error(...any)
+	Errorf(string, ...any)
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
 // attack is one hostile request and all that may come of it.
 type attack struct {
 	row  string // of the catalogue: "J12"
@@ -89,7 +98,7 @@ func (a *arena) run(attacks ...attack) {
 }
 
 // try sends one attack and holds everything against what may come of it.
-func (a *arena) try(t *testing.T, c attack) {
+func (a *arena) try(t reporter, c attack) {
 	t.Helper()
 	if c.from == "" {
 		c.from = "ee/pbgb"
@@ -136,7 +145,7 @@ func matches(got, want string) bool {
 }
 
 // checkAnswer holds an answer against the problem that it should be.
-func checkAnswer(t *testing.T, got *exchangetest.Answer, want verdict) {
+func checkAnswer(t reporter, got *exchangetest.Answer, want verdict) {
 	t.Helper()
 	var p api.Problem
 	if err := json.Unmarshal(got.Body, &p); err != nil {
@@ -181,9 +190,9 @@ func allocated() uint64 {
 }
 
 // do makes one request, and reads its answer whole.
-func (a *arena) do(t *testing.T, c *http.Client, r request) *exchangetest.Answer {
+func (a *arena) do(t reporter, c *http.Client, r request) *exchangetest.Answer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience) // that has ended when the arena is left
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.t.Context()), patience) // that has ended when the arena is left
 	defer cancel()
 	if r.Method == "" {
 		r.Method = http.MethodPost

@@ -125,6 +125,7 @@ type forgery struct {
 	manifest, statement jws
 	content             string
 	parts               func([]exchangetest.Part) []exchangetest.Part // changes what is sent
+	sent                string                                        // the statement, after request
 }
 
 // signWith has manifest and statement signed with another key.
@@ -137,6 +138,7 @@ func (f *forgery) signWith(k envelope.PrivateKey) {
 // sent, whatever that is.
 func (f *forgery) request() request {
 	statement := f.statement.compact()
+	f.sent = statement
 	f.manifest.payload = strings.Replace(f.manifest.payload, f.a.digest, sha(statement), 1)
 	if f.content != f.a.content {
 		f.manifest.payload = strings.Replace(f.manifest.payload, sha(f.a.content), sha(f.content), 1)
