@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +20,9 @@ type Gatekeeper struct {
 
 // guard is a Trust and what was verified under it. A reload replaces both, so that no answer outlives its reasons.
 type guard struct {
-	trust *Trust
-	known *knownPeers
+	trust  *Trust
+	server *x509.Certificate // the Trust's
+	known  *knownPeers
 }
 
 // NewGatekeeper guards with the given Trust, which must have anchors and a server certificate that is within its dates.
@@ -38,7 +40,11 @@ func (g *Gatekeeper) Reload(trust *Trust) error {
 	if err := trust.checkServer(g.clock()); err != nil {
 		return err
 	}
-	g.state.Store(&guard{trust: trust, known: &knownPeers{peers: map[[sha256.Size]byte]knownPeer{}}})
+	leaf, err := x509.ParseCertificate(trust.Server.Certificate[0])
+	if err != nil {
+		return err
+	}
+	g.state.Store(&guard{trust: trust, server: leaf, known: &knownPeers{peers: map[[sha256.Size]byte]knownPeer{}}})
 	return nil
 }
 
@@ -64,6 +70,14 @@ func (g *Gatekeeper) ServerTLS() *tls.Config {
 		},
 		SessionTicketsDisabled: true,
 	}
+}
+
+// Serves tells whether the server's certificate is for a host, with a port or without.
+func (g *Gatekeeper) Serves(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return g.state.Load().server.VerifyHostname(host) == nil
 }
 
 // Peer says who is at the other end of a connection, as of now. It must be called for every request, since connections outlive

@@ -39,7 +39,7 @@ earlier demo is taken up again.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			t := teller{w: env.Stdout, json: env.json, color: env.color(env.Stdout), once: o.Once, kept: o.Dir != ""}
 			o.Begin, o.Tell, o.End = t.begin, t.tell, t.end
-			collectRarely()
+			tuneMemory()
 			return demo.Run(c.Context(), o)
 		},
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -23,7 +22,8 @@ func newServe(env *environment) *cobra.Command {
 		Long: `serve runs an exchange until it gets SIGTERM or Ctrl-C; then it stops accepting
 and lets requests in flight finish. SIGHUP reloads certificates, anchors,
 revocation lists and the registry without a failed request. Logs are JSON lines
-on standard error; they hold no payload and no personal data.
+on standard error; they hold no payload and no personal data. GOGC and GOMEMLIMIT
+are heeded; without them the memory limit of the control group is.
 
 liaison demo --dir DIR leaves a configuration to look at in DIR/exchange.yaml.`,
 		Example: `  liaison serve --config /etc/liaison/exchange.yaml`,
@@ -43,18 +43,9 @@ liaison demo --dir DIR leaves a configuration to look at in DIR/exchange.yaml.`,
 	return c
 }
 
-// collectRarely lets the heap grow to five times what is in use, unless GOGC
-// says otherwise: a server's is some tens of MB, and collecting it at twice
-// that took a tenth of its processor time.
-func collectRarely() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-}
-
 // serve runs a node until ctx ends or the node stops by itself.
 func serve(ctx context.Context, cfg node.Config) error {
-	collectRarely()
+	tuneMemory()
 	n, err := node.Start(ctx, cfg)
 	if err != nil {
 		return err

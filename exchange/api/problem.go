@@ -41,6 +41,8 @@ var (
 		"The Content-Type or Content-Encoding is not one that this call takes. Compressed requests are never taken."}
 	RangeNotSatisfiable = ProblemType{"range-not-satisfiable", http.StatusRequestedRangeNotSatisfiable, "Range not satisfiable",
 		"The attachment has no such bytes. Content-Range says how long it is."}
+	Misdirected = ProblemType{"misdirected", http.StatusMisdirectedRequest, "Wrong host",
+		"The request, or the name in the TLS handshake, is for a host that this server has no certificate for. Connect to the host that the request names."}
 	EnvelopeRejected = ProblemType{"envelope-rejected", http.StatusUnprocessableEntity, "The envelope is rejected",
 		"A signature, key or identity does not hold. The answer is the same whatever the reason; your data-protection officer finds the reason in the entry."}
 	PackageInvalid = ProblemType{"package-invalid", http.StatusUnprocessableEntity, "The package is invalid",
@@ -56,7 +58,7 @@ var (
 // ProblemTypes lists all problem types.
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
-		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, EnvelopeRejected,
+		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, Misdirected, EnvelopeRejected,
 		PackageInvalid, RateLimited, Unavailable, Internal}
 }
 

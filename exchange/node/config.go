@@ -84,6 +84,9 @@ type Config struct {
 	// AttachmentLimit is the greatest size of one attachment, in bytes. 0: 2 GiB.
 	AttachmentLimit int64 `yaml:"attachment_limit,omitempty"`
 
+	// Limits bound what clients can make the exchange hold.
+	Limits Limits `yaml:"limits,omitempty"`
+
 	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
 	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
 
@@ -164,7 +167,7 @@ func (c Config) Check() error {
 	if c.AttachmentLimit < 0 {
 		return errors.New("attachment_limit: not negative")
 	}
-	return errors.Join(c.checkRevocations(), c.checkAdmin())
+	return errors.Join(c.Limits.check(), c.checkRevocations(), c.checkAdmin())
 }
 
 // longestPoll leaves time to close connections within five seconds.

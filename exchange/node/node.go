@@ -156,9 +156,13 @@ func (n *Node) openServer(context.Context) error {
 	registry := prometheus.NewRegistry()
 	metrics := server.NewMetrics()
 	registry.MustRegister(metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var err error
+	files, err := openFiles()
+	if err != nil {
+		return err
+	}
+	limits := n.cfg.Limits.server(n.cfg.AttachmentLimit, files)
 	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
-		Limits: server.Limits{Attachment: n.cfg.AttachmentLimit}, Metrics: metrics, Gatherer: registry, Clock: n.cfg.Clock, Log: n.log})
+		Limits: limits, Metrics: metrics, Gatherer: registry, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/node"
+	"github.com/liaison-exchange/liaison/exchange/server"
 )
 
 // world makes a demo's world and its configuration.
@@ -123,6 +124,10 @@ func TestConfig(t *testing.T) {
 		{"admin without port", func(c *node.Config) { c.Admin = "127.0.0.1" }, "admin"},
 		{"bad operator", func(c *node.Config) { c.Operator = "exchange" }, "operator"},
 		{"negative limit", func(c *node.Config) { c.AttachmentLimit = -1 }, "attachment_limit"},
+		{"negative share", func(c *node.Config) { c.Limits.Uploads.Each = -1 }, "uploads"},
+		{"more for one than for all", func(c *node.Config) { c.Limits.Connections = server.Share{All: 5, Each: 6} }, "connections"},
+		{"negative streams", func(c *node.Config) { c.Limits.Streams = -1 }, "streams"},
+		{"limits", func(c *node.Config) { c.Limits.Connections = server.Share{All: 5, Each: 5} }, ""},
 	} {
 		cfg := good
 		c.edit(&cfg)
@@ -134,6 +139,10 @@ func TestConfig(t *testing.T) {
 	for text, want := range map[string]string{
 		"listen: ':8443'\nlisten_too: x\n":         "listen_too",
 		"listen: ':8443'\npolicy_timeout: 50\n":    "unit",
+		"limits: {idle: 50}\n":                     "unit",
+		"limits: {request: {all: 5}}\n":            "request",
+		"limits: {requests: {every: 5}}\n":         "every",
+		"limits: {requests: 5}\n":                  "requests",
 		"listen: ':8443'\npolicy_timeout: minus\n": "unit",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -28,7 +28,9 @@ type call struct {
 	r      *http.Request
 	param  func(name string) string
 	body   *pacedBody
+	guest  *guest // its connection; nil: not of a door
 	caller exchange.Caller
+	large  bool // it holds much in memory, and has a place for that
 
 	// What the request's one event says.
 	begun   time.Time
@@ -41,16 +43,22 @@ type call struct {
 // serve takes one request from its first to its last step.
 func (s *Server) serve(ec echo.Context, op *operation) {
 	c := &call{s: s, op: op, w: ec.Response().Writer, r: ec.Request(), param: ec.Param, begun: time.Now()}
+	c.guest = guestOf(c.r.Context())
+	c.guest.progress()
 	c.caller.Request = uuid.Must(uuid.NewV7()).String()
 	c.setHeader()
 	s.cfg.Metrics.inFlight.Inc()
 	defer s.cfg.Metrics.inFlight.Dec()
 	defer c.record()
+	defer c.giveLarge()
 	var err error
-	if c.body, err = s.newBody(c.w, c.r); err == nil {
+	if c.body, err = s.newBody(c); err == nil {
+		err = c.identify()
+	}
+	if err == nil {
 		err = overloaded("requests")
-		if s.requests.take() {
-			defer s.requests.give()
+		if holder := c.holder(); s.requests.take(holder) {
+			defer s.requests.give(holder)
 			err = c.attempt()
 		}
 	}
@@ -87,9 +95,6 @@ func (c *call) attempt() (err error) {
 				c.named(slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))...)
 		}
 	}()
-	if err := c.identify(); err != nil {
-		return err
-	}
 	if c.op.open {
 		if err := c.checkAdmitted(); err != nil {
 			return err
@@ -112,10 +117,33 @@ func (c *call) identify() error {
 	return nil
 }
 
+// holder is whose share of the places a call takes.
+func (c *call) holder() string { return c.caller.Identity.AgencyID() }
+
+// takeLarge takes the place of a call that holds much in memory.
+func (c *call) takeLarge() error {
+	if c.large {
+		return nil
+	}
+	if !c.s.large.take(c.holder()) {
+		return overloaded("large packages and answers")
+	}
+	c.large = true
+	return nil
+}
+
+func (c *call) giveLarge() {
+	if c.large {
+		c.s.large.give(c.holder())
+	}
+}
+
 // checkForm holds what every operation asks of a request: the path's one
 // spelling, no unknown parameter, a body of the right type or none.
 func (c *call) checkForm() error {
 	switch {
+	case !c.s.cfg.Gatekeeper.Serves(c.r.Host), c.r.TLS.ServerName != "" && !c.s.cfg.Gatekeeper.Serves(c.r.TLS.ServerName):
+		return refuse(misdirected, "host", "this server has no certificate for the host that the request names", "connect to the host that the request is for")
 	case !canonicalPath(c.r.URL.EscapedPath()):
 		return refuse(exchange.NotFound, "path-spelling", "", "")
 	case len(c.r.Header["Content-Encoding"]) > 0:
@@ -204,6 +232,11 @@ func (c *call) json(status int, media string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
+	if len(b) > large {
+		if err := c.takeLarge(); err != nil {
+			return err
+		}
+	}
 	return c.bytes(status, media, b)
 }
 
@@ -232,7 +265,7 @@ func (c *call) stream(status int, media string, r io.Reader, size int64) error {
 
 // start sends the header of an answer and returns where its body goes.
 func (c *call) start(status int, media string, size int64) (io.Writer, error) {
-	w := &pacedWriter{w: c.w, pace: c.s.pace(http.NewResponseController(c.w).SetWriteDeadline)}
+	w := &pacedWriter{w: c.w, guest: c.guest, pace: c.s.pace(http.NewResponseController(c.w).SetWriteDeadline)}
 	if c.r.ProtoMajor == 1 {
 		large, until := c.body.leftover()
 		if large || len(c.r.TransferEncoding) > 0 {

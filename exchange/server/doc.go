@@ -1,8 +1,12 @@
 // Package server speaks HTTP for the exchange: it turns requests into calls of
 // the domain and answers into bodies. It decides nothing about packages.
 //
-// Each request goes the same way (call.go): a place among those in flight;
-// the identity of its connection, as of now; the form of its path, query and
+// A connection comes through a door (door.go) that bounds handshakes by their
+// source and open connections by their identity, so that nobody can shut out
+// the others; one that sends much and asks for nothing is cut off (guest.go).
+//
+// Each request goes the same way (call.go): the identity of its connection, as
+// of now; a place among its agency's; the form of its host, path, query and
 // headers; its handler, which decodes, makes one call of the domain and
 // encodes the answer into memory before the header goes out. What is refused
 // on the way, before the domain was asked, is recorded through
@@ -10,6 +14,8 @@
 //
 // Decisions that a client meets:
 //
+//   - A Host, or a name in the handshake, that the server's certificate does
+//     not have is refused with 421.
 //   - HEAD and OPTIONS are refused with 405: every read is an action with an
 //     entry, and a HEAD would be a reading of nothing.
 //   - Paths have one spelling. Percent-encoding, doubled or trailing slashes

@@ -31,7 +31,7 @@ const (
 
 // What can happen to every request, to gated ones, and to those with a body.
 var (
-	always   = []api.ProblemType{api.RequestMalformed, api.IdentityRefused, api.UnsupportedMediaType, api.Internal, api.Unavailable}
+	always   = []api.ProblemType{api.RequestMalformed, api.IdentityRefused, api.Misdirected, api.UnsupportedMediaType, api.Internal, api.Unavailable}
 	gated    = []api.ProblemType{api.RoleForbidden}
 	withBody = []api.ProblemType{api.TooLarge}
 )

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,8 @@ const usualPart = 8 << 10
 type form struct {
 	reader      *multipart.Reader
 	body        *meter
-	limit       int64 // of one attachment
+	limit       int64        // of one attachment
+	roomy       func() error // asked before a part takes much memory; nil: it may
 	attachments int
 	ended       bool
 }
@@ -43,7 +43,9 @@ func (c *call) form() (*form, error) {
 	if err != nil || params["boundary"] == "" {
 		return nil, malformed("boundary", "the Content-Type of a form names its boundary")
 	}
-	return newForm(c.body, params["boundary"], c.s.limits.Attachment), nil
+	f := newForm(c.body, params["boundary"], c.s.limits.Attachment)
+	f.roomy = c.takeLarge
+	return f, nil
 }
 
 // Manifest reads the first part.
@@ -85,12 +87,33 @@ func (f *form) whole(name, media string, limit int64) ([]byte, error) {
 	if p == nil {
 		return nil, badPart("part-missing", "the part "+name+" is missing")
 	}
-	var b bytes.Buffer
-	b.Grow(usualPart)
-	if _, err := b.ReadFrom(p); err != nil {
-		return nil, err
+	b := make([]byte, 0, usualPart)
+	for {
+		n, err := p.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return nil, err
+		case len(b) == cap(b):
+			if b, err = f.grown(b, limit); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return b.Bytes(), nil
+}
+
+// grown gives a part more room: twice as much, at most its limit.
+func (f *form) grown(b []byte, limit int64) ([]byte, error) {
+	if len(b) >= large && f.roomy != nil {
+		if err := f.roomy(); err != nil {
+			return nil, err
+		}
+	}
+	more := make([]byte, len(b), min(2*len(b), int(limit)+1))
+	copy(more, b)
+	return more, nil
 }
 
 // next opens the next part, which must have the name and media type; nil

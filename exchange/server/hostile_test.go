@@ -30,7 +30,7 @@ func TestHostile(t *testing.T) {
 		run  func(*testing.T, *wire)
 	}{
 		{"smuggling", testSmuggling}, {"headers", testHeaders}, {"slow", testSlow}, {"lengths", testLengths}, {"continue", testContinue},
-		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"revocation", testRevocation}, {"revocation under upload", testRevocationUnderUpload}, {"options of all", testOptionsOfAll}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
+		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"hosts", testHosts}, {"shares", testShares}, {"large", testLarge}, {"source", testSourceOfHandshakes}, {"handshake time", testHandshakeTime}, {"identity", testConnectionsOfAnIdentity}, {"chatter", testChatter}, {"revocation", testRevocation}, {"revocation under upload", testRevocationUnderUpload}, {"options of all", testOptionsOfAll}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
 		{"slow reader", func(t *testing.T, w *wire) { testSlowReader(t, w, large.JTI) }},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
@@ -40,7 +40,7 @@ func TestHostile(t *testing.T) {
 // What could be read in two ways is refused, and nothing after it is read.
 func testSmuggling(t *testing.T, w *wire) {
 	s := w.small(t, server.Limits{Grace: time.Second}, unwrapped)
-	const inner = "GET " + api.RouteAgencies + " HTTP/1.1\r\nHost: exchange\r\n\r\n"
+	const inner = "GET " + api.RouteAgencies + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	chunked := "Transfer-Encoding: chunked"
 	for name, c := range map[string]struct {
 		header []string
@@ -77,10 +77,10 @@ func testSmuggling(t *testing.T, w *wire) {
 		"no host":                    {[]string{"GET " + api.RouteAgencies + " HTTP/1.1"}, inner},
 		"NUL in a header":            {head(http.MethodGet, api.RouteAgencies, "X: a\x00b"), inner},
 		"NUL in a name":              {head(http.MethodGet, api.RouteAgencies, "X\x00: a"), inner},
-		"version 2 in plain":         {[]string{"GET " + api.RouteAgencies + " HTTP/2.0", "Host: exchange"}, inner},
-		"version 9":                  {[]string{"GET " + api.RouteAgencies + " HTTP/9.9", "Host: exchange"}, inner},
+		"version 2 in plain":         {[]string{"GET " + api.RouteAgencies + " HTTP/2.0", "Host: localhost"}, inner},
+		"version 9":                  {[]string{"GET " + api.RouteAgencies + " HTTP/9.9", "Host: localhost"}, inner},
 		"no version":                 {[]string{"GET " + api.RouteAgencies}, inner},
-		"tab in the request line":    {[]string{"GET\t" + api.RouteAgencies + "\tHTTP/1.1", "Host: exchange"}, inner},
+		"tab in the request line":    {[]string{"GET\t" + api.RouteAgencies + "\tHTTP/1.1", "Host: localhost"}, inner},
 		"HTTP/2 preface":             {[]string{"PRI * HTTP/2.0"}, "\r\nSM\r\n\r\n" + inner},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func testSmuggling(t *testing.T, w *wire) {
 func testHeaders(t *testing.T, w *wire) {
 	s := w.small(t, server.Limits{Header: 300 * time.Millisecond}, unwrapped)
 	slow := s.dial(t, "ee/pbgb", "dpo")
-	_, err := io.WriteString(slow, "GET "+api.RouteAgencies+" HTTP/1.1\r\nHost: exch")
+	_, err := io.WriteString(slow, "GET "+api.RouteAgencies+" HTTP/1.1\r\nHost: loc")
 	must(t, err)
 	if r, ok := slow.answer(); ok && r.status < 400 {
 		t.Errorf("half a header was answered with %d", r.status)
@@ -234,7 +234,7 @@ func testContinue(t *testing.T, w *wire) {
 // More than the limit at a time is refused with 503, and not for longer than
 // it lasts.
 func testOverload(t *testing.T, w *wire) {
-	s := w.small(t, server.Limits{Requests: 2, Uploads: 1}, unwrapped)
+	s := w.small(t, server.Limits{Requests: server.Share{All: 2, Each: 2}, Uploads: server.Share{All: 1}}, unwrapped)
 	unit := s.plain("ee/pbgb", "unit")
 	upload := s.dial(t, "ee/pbgb", "unit")
 	upload.send(head(http.MethodPost, api.RoutePackages, "Content-Type: "+api.MediaForm+"; boundary=b", length(100), "Expect: 100-continue"), "")
@@ -460,15 +460,20 @@ func (s *small) forget(t *testing.T, jurisdiction string) {
 	must(t, s.gate.Reload(&certs.Trust{Anchors: anchors, Server: before.Server}))
 }
 
-// A certificate that ends while its package is being uploaded is asked again
-// before the package is accepted.
-func testRevocationUnderUpload(t *testing.T, w *wire) {
-	s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange {
+// decided is the domain with policies.
+func decided(t *testing.T) func(server.Exchange) server.Exchange {
+	return func(x server.Exchange) server.Exchange {
 		policies, err := exchangetest.Policies()
 		must(t, err)
 		must(t, x.(*exchange.Service).Activate(t.Context(), policies))
 		return x
-	})
+	}
+}
+
+// A certificate that ends while its package is being uploaded is asked again
+// before the package is accepted.
+func testRevocationUnderUpload(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, decided(t))
 	sealed := w.Sealed(demo.EEtoLV)
 	contentType, body := formOf(t, sealed)
 	upload := s.dial(t, "ee/pbgb", "unit")

@@ -9,9 +9,25 @@ import (
 // Limits bound what a client can make the server hold. A zero field has its
 // default.
 type Limits struct {
-	Requests int // in flight over all connections; default 1024. More: 503
-	Uploads  int // of these, packages being posted; default 128. More: 503
-	Streams  int // of one HTTP/2 connection; default 64
+	// Connections open, in all and of one identity (agency and role); default
+	// 4096. When all are there, the identity that has most gives way to one
+	// that has fewer.
+	Connections Share
+
+	// Handshakes under way, in all and of one source (an IPv4 address, an
+	// IPv6 /64); default 2048. When all are there, the source that has most
+	// gives way.
+	Handshakes Share
+
+	// Requests in flight, in all and of one agency; default 1024. Of these,
+	// packages being posted; default 512. Of these, and of answers, those of
+	// which more than 256 KiB are held in memory; default 32. More: 503.
+	Requests Share
+	Uploads  Share
+	Large    Share
+
+	// Streams of one HTTP/2 connection; default 64.
+	Streams int
 
 	// Attachment is the greatest size of one attachment in bytes; default
 	// 2 GiB. It should equal the domain's.
@@ -33,6 +49,7 @@ const (
 	maxJWS       = 48 << 10 // manifest, statement, acknowledgement: 24 KiB of payload in base64url, and a header
 	maxJSON      = 64 << 10
 	maxPartFrame = 16 << 10 // boundary and header of a part; more than multipart reads ahead
+	large        = 256 << 10
 )
 
 // maxForm is the greatest body of a package in bytes.
@@ -41,9 +58,13 @@ func (l Limits) maxForm() int64 {
 	return 2*maxJWS + envelope.MaxContent + envelope.MaxAttachments*l.Attachment + parts*maxPartFrame
 }
 
-func (l Limits) withDefaults() Limits {
-	set(&l.Requests, 1024)
-	set(&l.Uploads, 128)
+// WithDefaults are the limits with nothing left out.
+func (l Limits) WithDefaults() Limits {
+	l.Connections.withDefault(4096)
+	l.Handshakes.withDefault(2048)
+	l.Requests.withDefault(1024)
+	l.Uploads.withDefault(512)
+	l.Large.withDefault(32)
 	set(&l.Streams, 64)
 	set(&l.Attachment, 2<<30)
 	set(&l.Header, 10*time.Second)

@@ -17,6 +17,9 @@ type Metrics struct {
 	inFlight prometheus.Gauge
 	received prometheus.Counter
 	sent     prometheus.Counter
+
+	connections *prometheus.GaugeVec
+	refused     *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics that nobody has registered.
@@ -38,11 +41,17 @@ func NewMetrics() *Metrics {
 			Name: "liaison_http_received_bytes_total", Help: "Bytes of bodies that were read."}),
 		sent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "liaison_http_sent_bytes_total", Help: "Bytes of bodies that were promised by Content-Length."}),
+		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "liaison_http_connections", Help: "Connections, in their handshake or open."},
+			[]string{"state"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "liaison_http_connections_refused_total", Help: "Connections not taken or not kept: too many handshakes of a source, handshake not finished, too many connections of an identity, crowded out, much said for nothing."},
+			[]string{"reason"}),
 	}
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.duration, m.problems, m.inFlight, m.received, m.sent}
+	return []prometheus.Collector{m.requests, m.duration, m.problems, m.inFlight, m.received, m.sent, m.connections, m.refused}
 }
 
 // Describe implements prometheus.Collector.

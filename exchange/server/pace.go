@@ -36,18 +36,19 @@ func (p pace) deadline(n int64) time.Time {
 
 // pacedBody is a request's body that must keep pace. Its errors are refusals.
 type pacedBody struct {
-	body io.Reader
-	size int64 // as the header says; -1 unknown
-	pace pace
-	n    int64
-	err  error // of the last Read; io.EOF at the end
+	body  io.Reader
+	size  int64 // as the header says; -1 unknown
+	guest *guest
+	pace  pace
+	n     int64
+	err   error // of the last Read; io.EOF at the end
 }
 
 // newBody puts the first deadline on the body, so that even one that nobody
 // reads cannot hold its connection. Where there is none, it takes away the
 // deadline of the header.
-func (s *Server) newBody(w http.ResponseWriter, r *http.Request) (*pacedBody, error) {
-	b := &pacedBody{body: r.Body, size: r.ContentLength, pace: s.pace(http.NewResponseController(w).SetReadDeadline)}
+func (s *Server) newBody(c *call) (*pacedBody, error) {
+	b := &pacedBody{body: c.r.Body, size: c.r.ContentLength, guest: c.guest, pace: s.pace(http.NewResponseController(c.w).SetReadDeadline)}
 	if b.size == 0 {
 		b.err = io.EOF
 		return b, b.pace.set(time.Time{})
@@ -79,6 +80,9 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.body.Read(p)
 	b.n += int64(n)
+	if n > 0 {
+		b.guest.progress()
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		// The connection is read on while the handler works, to see whether
@@ -108,9 +112,10 @@ func (b *pacedBody) fail(err error) error {
 
 // pacedWriter is an answer that must be taken in time.
 type pacedWriter struct {
-	w    io.Writer
-	pace pace
-	n    int64
+	w     io.Writer
+	guest *guest
+	pace  pace
+	n     int64
 }
 
 func (w *pacedWriter) Write(p []byte) (int, error) {
@@ -119,5 +124,6 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	}
 	n, err := w.w.Write(p)
 	w.n += int64(n)
+	w.guest.progress()
 	return n, err
 }

@@ -19,10 +19,11 @@ const (
 )
 
 func postPackage(c *call) error {
-	if !c.s.uploads.take() {
+	holder := c.holder()
+	if !c.s.uploads.take(holder) {
 		return overloaded("packages being posted")
 	}
-	defer c.s.uploads.give()
+	defer c.s.uploads.give(holder)
 	form, err := c.form()
 	if err != nil {
 		return err

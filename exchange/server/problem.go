@@ -14,6 +14,7 @@ import (
 const (
 	methodNotAllowed    exchange.Kind = "method-not-allowed"
 	rangeNotSatisfiable exchange.Kind = "range-not-satisfiable"
+	misdirected         exchange.Kind = "misdirected"
 	internal            exchange.Kind = "internal"
 )
 
@@ -34,6 +35,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.Unavailable:     api.Unavailable,
 	methodNotAllowed:         api.MethodNotAllowed,
 	rangeNotSatisfiable:      api.RangeNotSatisfiable,
+	misdirected:              api.Misdirected,
 	internal:                 api.Internal,
 }
 
@@ -104,7 +106,7 @@ func malformed(reason, detail string) error {
 func overloaded(what string) error {
 	return &exchange.Refusal{
 		Kind: exchange.Unavailable, Reason: "overload", RetryAfter: time.Second,
-		Detail: "too many " + what + " at this time", Fix: "repeat the same request after the time in Retry-After",
+		Detail: "too many " + what + " of your agency, or of all, at this time", Fix: "repeat the same request after the time in Retry-After",
 	}
 }
 

@@ -46,7 +46,7 @@ func kinds(t *testing.T) []exchange.Kind {
 }
 
 func TestEveryKindHasItsProblem(t *testing.T) {
-	all := append(kinds(t), methodNotAllowed, rangeNotSatisfiable, internal)
+	all := append(kinds(t), methodNotAllowed, rangeNotSatisfiable, misdirected, internal)
 	if len(all) < 16 {
 		t.Fatalf("found only %d kinds", len(all))
 	}

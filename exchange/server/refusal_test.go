@@ -95,6 +95,9 @@ func testEveryOperationRefuses(t *testing.T, w *wire) {
 		packed := a
 		packed.headers = append([]string{"Content-Encoding", "gzip"}, a.headers...)
 		e.refused(unit, packed, "unsupported-media-type", leaves)
+		elsewhere := a
+		elsewhere.headers = append([]string{"Host", "other.example:443"}, a.headers...)
+		e.refused(unit, elsewhere, "misdirected", leaves)
 		if a.method == http.MethodGet {
 			body := a
 			body.body = []byte("{}")

@@ -36,8 +36,9 @@ type Server struct {
 	limits   Limits
 	routes   *echo.Echo
 	http     *http.Server
-	requests places
-	uploads  places
+	requests *places // of agencies
+	uploads  *places
+	large    *places
 	draining atomic.Bool
 }
 
@@ -58,17 +59,19 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	limits := cfg.Limits.withDefaults()
+	limits := cfg.Limits.WithDefaults()
 	s := &Server{
 		cfg:      cfg,
 		limits:   limits,
-		requests: make(places, limits.Requests),
-		uploads:  make(places, limits.Uploads),
+		requests: newPlaces(limits.Requests),
+		uploads:  newPlaces(limits.Uploads),
+		large:    newPlaces(limits.Large),
 	}
 	s.routes = s.router()
 	s.http = &http.Server{
 		Handler:                      s.Handler(),
-		TLSConfig:                    cfg.Gatekeeper.ServerTLS(),
+		TLSConfig:                    cfg.Gatekeeper.ServerTLS(), // the door's: here it says that there is HTTP/2
+		ConnContext:                  withGuest,
 		DisableGeneralOptionsHandler: true, // OPTIONS * goes the way of every request
 		ReadHeaderTimeout:            limits.Header,
 		ReadTimeout:                  limits.Header + limits.Grace, // of requests that never reach a call; a call sets its own
@@ -91,7 +94,7 @@ func (s *Server) Handler() http.Handler { return s.routes }
 
 // Serve accepts connections of the listener, with TLS, until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
-	err := s.http.ServeTLS(l, "", "")
+	err := s.http.Serve(s.open(l))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -109,18 +112,3 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return nil
 }
-
-// places bounds how many do something at a time.
-type places chan struct{}
-
-// take reports whether there was a place.
-func (p places) take() bool {
-	select {
-	case p <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (p places) give() { <-p }

@@ -77,7 +77,8 @@ func unwrapped(x server.Exchange) server.Exchange { return x }
 
 // trust is what the stopped exchange's files say.
 func (s *small) trust(cfg node.Config) (*certs.Trust, error) {
-	return certs.TrustFiles{Anchors: cfg.Anchors, Operator: "exchange", Certificate: cfg.Certificate, Key: cfg.Key}.Load(nil, s.Clock.Now())
+	return certs.TrustFiles{Anchors: cfg.Anchors, Operator: "exchange", Certificate: cfg.Certificate, Key: cfg.Key,
+		Revocations: certs.RevocationConfig{Dir: cfg.Revocations}}.Load(nil, s.Clock.Now())
 }
 
 // domain opens the stopped exchange's state.
@@ -186,6 +187,11 @@ func (s *small) dial(t testing.TB, agency, role string) *raw {
 	conn, err := tls.Dial("tcp", s.address, cfg)
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
+	return s.over(t, conn)
+}
+
+func (s *small) over(t testing.TB, conn *tls.Conn) *raw {
+	t.Helper()
 	must(t, conn.SetDeadline(time.Now().Add(patience)))
 	return &raw{Conn: conn, t: t, r: bufio.NewReader(conn)}
 }
@@ -238,7 +244,7 @@ func (c *raw) one() reply {
 
 // head is the header of a request with the lines that every one has.
 func head(method, path string, lines ...string) []string {
-	return append([]string{method + " " + path + " HTTP/1.1", "Host: exchange"}, lines...)
+	return append([]string{method + " " + path + " HTTP/1.1", "Host: localhost"}, lines...)
 }
 
 // consulting is a request that opens a consultation of the log.

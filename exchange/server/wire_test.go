@@ -150,6 +150,9 @@ func (c *caller) do(method, path string, body []byte, headers ...string) reply {
 		req.Body, req.ContentLength = http.NoBody, 0
 	}
 	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			req.Host = headers[i+1]
+		}
 		req.Header.Add(headers[i], headers[i+1])
 	}
 	resp, err := c.http.Do(req)
