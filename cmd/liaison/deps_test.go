@@ -48,6 +48,7 @@ var rooms = []room{
 	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
 	{"exchange/exchangetest", everything, "a whole exchange inside a test"},
 	{"exchange/exchangetest/attack", everything, "attacks on a whole exchange; tests only"},
+	{"exchange/exchangetest/authorization", everything, "a second opinion on who may see and do what; tests only"},
 
 	{"cmd/liaison", everything, "commands over all rooms"},
 	{"cmd/liaison/demo", everything, "a whole exchange with a story"},
