@@ -119,7 +119,7 @@ func (a *acknowledging) load(rows Reader) (*Acknowledged, *Refusal, error) {
 func (a *acknowledging) check() *Refusal {
 	s, now := a.signed, a.Clock()
 	key := a.registry.Load().Key(s.Iss, s.Kid, envelope.UseSign)
-	if key == nil || !key.TrustedAt(now) {
+	if !a.trusts(key, now) {
 		return rejected("signing-key-not-trusted")
 	}
 	if s.Exchange != a.origin || s.Sub != a.row.ID || s.ManifestSHA256 != a.row.ManifestSHA256 {
@@ -207,7 +207,7 @@ func (a *acknowledging) stillSame(tx *Tx, j *judgement) error {
 	if d == nil || d.Outcome != a.own.Outcome || d.Decision != a.own.Decision {
 		return errStale
 	}
-	trusted, err := trustedKey(tx, a.agency(), a.signed.Kid)
+	trusted, err := a.trustsSigner(tx, a.agency(), a.signed.Kid)
 	if err != nil {
 		return err
 	}

@@ -16,53 +16,98 @@ import (
 )
 
 // Admit puts an agency into the registry, or changes its row: an act of the
-// operator with an entry. The same row again does nothing.
+// exchange with an entry. The same row again does nothing.
 func (s *Service) Admit(ctx context.Context, a Agency) error {
-	j, _, err := certs.ParseAgencyID(a.ID)
-	if err != nil || j != a.Jurisdiction {
-		return fmt.Errorf("admit %s: the agency is not of jurisdiction %q", a.ID, a.Jurisdiction)
+	return s.admit(ctx, a.ID, func(old Agency, _ bool) (Agency, error) {
+		a.File = old.File
+		return a, nil
+	})
+}
+
+// ApplyAdmission applies what the operator's registry file says of an agency.
+// A file that was applied before says nothing new: roles and suspension stay
+// what operators made of them since; only what the agency's jurisdiction
+// declares is read again.
+func (s *Service) ApplyAdmission(ctx context.Context, agency string, says Standing, file string) error {
+	return s.admit(ctx, agency, func(old Agency, known bool) (Agency, error) {
+		if known && old.File == file {
+			says = old.standing()
+		}
+		row, err := s.row(agency, says)
+		row.File = file
+		return row, err
+	})
+}
+
+// row is an agency's row: what the operator and its own jurisdiction say. The
+// exchange's own agency is declared by nobody.
+func (s *Service) row(agency string, says Standing) (Agency, error) {
+	j, _, err := certs.ParseAgencyID(agency)
+	if err != nil {
+		return Agency{}, err
 	}
+	row := Agency{ID: agency, Jurisdiction: j, Type: "operator"}
+	row.setStanding(says)
+	if agency == s.Operator {
+		return row, nil
+	}
+	declared, _ := s.Policy.Set().Declared(j)
+	for _, d := range declared.Agencies {
+		if d.ID == agency {
+			row.Name, row.Type, row.Declared, row.Competences = d.Name, d.Type, d.Roles, d.Competences
+			return row, nil
+		}
+	}
+	return row, fmt.Errorf("jurisdiction %s does not declare agency %s", j, agency)
+}
+
+// admit changes an agency's row to what next makes of it.
+func (s *Service) admit(ctx context.Context, agency string, next func(old Agency, known bool) (Agency, error)) error {
 	return s.act(ctx, ActAdmit, func(tx *Tx, e *audit.Entry) error {
 		reg, err := tx.Registry()
 		if err != nil {
 			return err
 		}
-		old, known := reg.Agency(a.ID)
-		if known && old.same(a) {
+		old, known := reg.Agency(agency)
+		row, err := next(old, known)
+		if err != nil {
+			return err
+		}
+		if j, _, err := certs.ParseAgencyID(agency); err != nil || j != row.Jurisdiction {
+			return fmt.Errorf("admit %s: the agency is not of jurisdiction %q", agency, row.Jurisdiction)
+		}
+		if known && old.same(row) {
 			return errDone
 		}
-		e.Details = map[string]string{"agency": a.ID, "type": a.Type, "roles": fmt.Sprint(a.Roles), "suspended": fmt.Sprint(a.Suspended)}
-		if known {
-			e.Details["before"] = fmt.Sprintf("type %s, roles %v, suspended %v", old.Type, old.Roles, old.Suspended)
-		}
-		tx.PutAgency(a)
+		e.Details = admissionDetails(old, known, row)
+		tx.PutAgency(row)
+		tx.DropProposal(agency) // it was made under other circumstances
 		return nil
 	})
 }
 
+// admissionDetails tell an entry what a row was and is.
+func admissionDetails(old Agency, known bool, row Agency) map[string]string {
+	d := map[string]string{"agency": row.ID, "type": row.Type, "roles": fmt.Sprint(row.Roles), "suspended": fmt.Sprint(row.Suspended)}
+	if known {
+		d["before"] = fmt.Sprintf("type %s, roles %v, suspended %v", old.Type, old.Roles, old.Suspended)
+	}
+	return d
+}
+
 // Register puts an agency's public key (a JWK with use and x5c) into the
-// directory, trusted from now on. The certificate must chain to the anchors
-// of the agency's own jurisdiction and name that agency and use. The same
-// key again does nothing, whatever became of its certificate; a key of another
-// agency or use is refused.
+// directory, trusted from now on: an act of the exchange with an entry. The
+// same key again does nothing, whatever became of it.
 func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error {
 	key, err := envelope.ParsePublicJWK(jwk)
 	if err != nil {
 		return fmt.Errorf("key of %s: %w", agency, err)
 	}
-	if key.IsPublished() {
-		return fmt.Errorf("key %s of %s: its private half is published in a standard or in test vectors", key.Kid(), agency)
-	}
-	use := string(key.Use())
-	if old := s.registry.Load().KeyByID(key.Kid()); old != nil && old.Agency == agency && old.Use == use {
+	if old := s.registry.Load().Key(agency, key.Kid(), key.Use()); old != nil {
 		return nil
 	}
-	chain, err := certs.ParseDER(key.X5C)
-	if err == nil {
-		err = s.Anchors().VerifyKey(chain, agency, use, key.CryptoKey(), s.Clock())
-	}
-	if err != nil {
-		return fmt.Errorf("key %s of %s: %w", key.Kid(), agency, err)
+	if r := s.checkKey(agency, key); r != nil {
+		return fmt.Errorf("key %s of %s: %w", key.Kid(), agency, r)
 	}
 	return s.act(ctx, ActKey, func(tx *Tx, e *audit.Entry) error {
 		reg, err := tx.Registry()
@@ -72,15 +117,16 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 		if _, known := reg.Agency(agency); !known {
 			return fmt.Errorf("key %s: agency %s is not admitted", key.Kid(), agency)
 		}
-		if old := reg.KeyByID(key.Kid()); old != nil {
-			if old.Agency == agency && old.Use == use {
-				return errDone
-			}
+		if reg.Key(agency, key.Kid(), key.Use()) != nil {
+			return errDone
+		}
+		if reg.KeyByID(key.Kid()) != nil {
 			return fmt.Errorf("key %s of %s: registered already, for another agency or use", key.Kid(), agency)
 		}
-		e.SigningKey = key.Kid()
-		e.Details = map[string]string{"agency": agency, "use": use, "certificate": certs.Fingerprint(chain[0])}
-		tx.PutKey(KeyRow{Agency: agency, Kid: key.Kid(), Use: use, JWK: jwk, From: tx.Now()})
+		row := newKey(agency, key, jwk, tx.Now())
+		row.describe(e)
+		e.Details["certificate"] = fingerprint(key)
+		tx.PutKey(row)
 		return nil
 	})
 }
@@ -148,6 +194,16 @@ func (s *Service) act(ctx context.Context, a Action, do func(tx *Tx, e *audit.En
 		return err
 	}
 	return s.refresh(ctx)
+}
+
+// commitRegistry is commit for an effect on the registry: what it changed
+// holds for the next request of everybody when it returns.
+func (v *visit) commitRegistry(ctx context.Context, do effect) (audit.Receipt, error) {
+	receipt, err := v.commit(ctx, do)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, v.refresh(context.WithoutCancel(ctx))
 }
 
 // refresh reads the registry as committed.

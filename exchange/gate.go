@@ -26,6 +26,10 @@ const (
 	ActAttachment  Action = "attachment.read"
 	ActEntries     Action = "audit.list"
 	ActEntry       Action = "audit.show"
+	ActPublish     Action = "key.publish"
+	ActRetire      Action = "key.retire"
+	ActAdmission   Action = "admission.show"
+	ActAdmit       Action = "agency.admit"
 	ActRequest     Action = "request.refused" // refused before any method
 )
 
@@ -37,7 +41,6 @@ const (
 	ActBlocked  Action = "package.blocked"
 	ActExpired  Action = "package.expired"
 	ActNotice   Action = "originator.notified" // LED art 35(2)
-	ActAdmit    Action = "agency.admit"
 	ActKey      Action = "key.register"
 	ActActivate Action = "policy.activate"
 )
@@ -49,7 +52,10 @@ type permission struct {
 	operation string
 }
 
-var readers = []string{certs.RoleDPO, certs.RoleSupervisor}
+var (
+	readers    = []string{certs.RoleDPO, certs.RoleSupervisor}
+	publishers = []string{certs.RoleUnit, certs.RolePolicy}
+)
 
 var permissions = map[Action]permission{
 	ActSend:        {[]string{certs.RoleUnit}, audit.Disclosure},
@@ -63,6 +69,10 @@ var permissions = map[Action]permission{
 	ActAttachment:  {[]string{certs.RoleUnit}, audit.Consultation},
 	ActEntries:     {readers, audit.Consultation},
 	ActEntry:       {readers, audit.Consultation},
+	ActPublish:     {publishers, audit.Alteration},
+	ActRetire:      {publishers, audit.Alteration},
+	ActAdmission:   {[]string{certs.RoleOperator}, audit.Consultation},
+	ActAdmit:       {[]string{certs.RoleOperator}, audit.Alteration},
 }
 
 // visit is one caller's way through one method: who, what, on which object,

@@ -182,7 +182,7 @@ func (p *posting) firstAnswer(rows Reader, old *Package) (*Accepted, error) {
 func (p *posting) checkFresh() error {
 	m := p.manifest
 	key := p.registry.Load().Key(m.Iss, m.Kid, envelope.UseSign)
-	if key == nil || !key.TrustedAt(p.Clock()) {
+	if !p.trusts(key, p.Clock()) {
 		return rejected("signing-key-not-trusted")
 	}
 	if m.Exchange != p.origin {
@@ -289,7 +289,7 @@ func (p *posting) stillHolds(tx *Tx, j *judgement) error {
 	if err != nil {
 		return err
 	}
-	trusted, err := trustedKey(tx, p.manifest.Iss, p.manifest.Kid)
+	trusted, err := p.trustsSigner(tx, p.manifest.Iss, p.manifest.Kid)
 	if err != nil {
 		return err
 	}
@@ -393,16 +393,6 @@ func (p *posting) given(owner string) audit.Entry {
 	e.Actor = audit.Actor{Agency: p.agency(), Role: p.caller.Identity.Role}
 	e.SigningKey, e.ContentSHA256 = p.manifest.Kid, p.row.ContentSHA256
 	return e
-}
-
-// trustedKey reports whether a signing key is the agency's and trusted now.
-func trustedKey(tx *Tx, agency, kid string) (bool, error) {
-	reg, err := tx.Registry()
-	if err != nil {
-		return false, err
-	}
-	k := reg.Key(agency, kid, envelope.UseSign)
-	return k != nil && k.TrustedAt(tx.Now()), nil
 }
 
 // newRow is the package's row but for what the change fills in.

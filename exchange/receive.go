@@ -42,7 +42,7 @@ func (p *posting) checkContent() error {
 		if k == nil || k.Public.Use() != envelope.UseEncrypt {
 			return "", false
 		}
-		return k.Agency, k.TrustedAt(now)
+		return k.Agency, p.trusts(k, now)
 	})
 }
 

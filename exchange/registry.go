@@ -16,9 +16,11 @@ type Agency struct {
 	Jurisdiction string
 	Name         string
 	Type         string   // spoc, designated_lea, competent_lea, eu_agency, intl_org, advisory_mission, operator
-	Roles        []string // the roles that its identities may have
+	Roles        []string // the roles that the operator admits
+	Declared     []string // the roles that its jurisdiction lists for it; none: it sets no limit
 	Competences  []string // purposes for which it is competent
 	Suspended    bool
+	File         string // digest of the registry file that was applied last; empty: none ever was
 }
 
 // KeyRow is a registered public key and the time in which it is trusted.
@@ -42,6 +44,15 @@ type Key struct {
 func (k *Key) TrustedAt(t time.Time) bool {
 	return !t.Before(k.From) && (k.Until.IsZero() || t.Before(k.Until)) && (k.lapses.IsZero() || !t.After(k.lapses)) &&
 		(k.Compromised.IsZero() || t.Before(k.Compromised))
+}
+
+// End is when the key lapses by itself: its certificate ends, or it was
+// retired from a time on. Zero: never.
+func (k *Key) End() time.Time {
+	if k.lapses.IsZero() || !k.Until.IsZero() && k.Until.Before(k.lapses) {
+		return k.Until
+	}
+	return k.lapses
 }
 
 // Registry is what the exchange knows of agencies and keys at one version.
@@ -110,6 +121,16 @@ func (r *Registry) Key(agency, kid string, use envelope.Use) *Key {
 	return k
 }
 
+// keysInUse counts the keys of an agency that may be used.
+func (r *Registry) keysInUse(agency string, now time.Time) (n int) {
+	for _, k := range r.byAgency[agency] {
+		if k.TrustedAt(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // KeyByID returns the key with that thumbprint, nil if none is registered.
 func (r *Registry) KeyByID(kid string) *Key { return r.keys[kid] }
 
@@ -120,11 +141,14 @@ func (r *Registry) Keys(agency string) []*Key {
 	return all
 }
 
-// Allows reports whether identities of the agency may have the role.
-func (a Agency) Allows(role string) bool { return slices.Contains(a.Roles, role) }
+// Allows reports whether identities of the agency may have the role: operator
+// and jurisdiction both have a say.
+func (a Agency) Allows(role string) bool {
+	return slices.Contains(a.Roles, role) && (len(a.Declared) == 0 || slices.Contains(a.Declared, role))
+}
 
 // same reports whether two rows say the same.
 func (a Agency) same(b Agency) bool {
 	return a.ID == b.ID && a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Type == b.Type && a.Suspended == b.Suspended &&
-		slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Competences, b.Competences)
+		a.File == b.File && slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Declared, b.Declared) && slices.Equal(a.Competences, b.Competences)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/liaison-exchange/liaison/policy"
 )
 
-// Config is what a Service is made of. All fields but the last three are
-// required.
+// Config is what a Service is made of. All fields but
+// OnePerson and the last three are required.
 type Config struct {
 	// Operator is the exchange's own agency, "<trust domain>/<agency>". It
 	// owns the entries of the exchange's own acts.
@@ -26,9 +26,12 @@ type Config struct {
 	Blobs    Blobs
 	Journal  *Journal
 	Policy   *policy.Engine
-	// Anchors returns the trust anchors in force; keys are checked against
-	// them when they are registered.
-	Anchors func() *certs.Anchors
+	// Trust returns the anchors and revocation lists in force: keys are
+	// checked against them when they are registered and while they are used.
+	Trust func() *certs.Trust
+
+	// OnePerson lets one operator admit, readmit and add roles alone.
+	OnePerson bool
 
 	// AttachmentLimit is the greatest size of one attachment in bytes; zero
 	// means 2 GiB.
@@ -44,12 +47,13 @@ type Service struct {
 	origin   string
 	registry atomic.Pointer[Registry] // newest seen that is committed; changes read it again
 
+	vouching   vouching
 	activation sync.Mutex // so that sets come into force in the order of their entries
 }
 
 // NewService returns a service over its parts.
 func NewService(ctx context.Context, cfg Config) (*Service, error) {
-	if cfg.Store == nil || cfg.Blobs == nil || cfg.Journal == nil || cfg.Policy == nil || cfg.Anchors == nil {
+	if cfg.Store == nil || cfg.Blobs == nil || cfg.Journal == nil || cfg.Policy == nil || cfg.Trust == nil {
 		return nil, errors.New("exchange: a part is missing")
 	}
 	if _, _, err := certs.ParseAgencyID(cfg.Operator); err != nil {

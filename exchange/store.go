@@ -84,6 +84,7 @@ type Reader interface {
 	// Registry returns the registry as of this transaction. The value is
 	// shared and immutable; it is read again only when its version moved.
 	Registry() (*Registry, error)
+	Proposal(agency string) (*Proposal, error)
 
 	// Party reports whether the agency sent the package, received it, or is
 	// one that it waits for. What is absent and what is another's is read
@@ -134,6 +135,9 @@ type Writer interface {
 	// keeps its agency and use: another's is a storage error.
 	PutAgency(a Agency)
 	PutKey(k KeyRow)
+
+	PutProposal(p Proposal) // insert or replace
+	DropProposal(agency string)
 }
 
 // Package is a package as the exchange keeps it.

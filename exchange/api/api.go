@@ -156,6 +156,43 @@ type Key struct {
 	Compromised string          `json:"compromised,omitempty"`
 }
 
+// KeyChange answers PUT (201 the first time, 200 a repeat) and DELETE of a key.
+type KeyChange struct {
+	JWK         json.RawMessage `json:"jwk"` // as it was published
+	From        string          `json:"from"`
+	Until       string          `json:"until,omitempty"`       // may lie ahead: until then the key stays in use
+	Compromised string          `json:"compromised,omitempty"` // what was signed from then on is not trusted
+	Receipt     string          `json:"receipt"`
+}
+
+// AdmissionRequest is what an operator asks an agency's standing to be.
+type AdmissionRequest struct {
+	Roles     []string `json:"roles"` // unit, dpo, policy, supervisor; may be empty
+	Suspended bool     `json:"suspended"`
+	Reason    string   `json:"reason"` // it is recorded
+}
+
+// Admission is an agency's standing with the operator, and what waits for a
+// second operator.
+type Admission struct {
+	Agency    string    `json:"agency"`
+	Roles     []string  `json:"roles"` // the agency's jurisdiction may allow less
+	Suspended bool      `json:"suspended"`
+	Proposal  *Proposal `json:"proposal,omitempty"`
+	Receipt   string    `json:"receipt"`
+}
+
+// Proposal is a standing that one operator asked for. It holds when another
+// operator asks for the same before it expires.
+type Proposal struct {
+	Roles     []string `json:"roles"`
+	Suspended bool     `json:"suspended"`
+	By        string   `json:"by"` // the first operator's identity
+	Reason    string   `json:"reason"`
+	Since     string   `json:"since"`
+	Expires   string   `json:"expires"`
+}
+
 // AuditItem is one entry as its owner reads it. Entry and Salt are absent
 // once erased.
 type AuditItem struct {

@@ -34,7 +34,7 @@ var (
 	MethodNotAllowed = ProblemType{"method-not-allowed", http.StatusMethodNotAllowed, "Method not allowed",
 		"The path exists, but not with this method. Compare with /openapi.json."}
 	Conflict = ProblemType{"conflict", http.StatusConflict, "Conflict",
-		"The request does not fit the state of the thing: another payload under an id that is taken, a second acknowledgement, content before acknowledgement, or obligations that changed meanwhile."}
+		"The request does not fit the state of the thing: another payload under an id that is taken, a second acknowledgement, content before acknowledgement, obligations that changed meanwhile, a key that is taken or retired."}
 	TooLarge = ProblemType{"too-large", http.StatusRequestEntityTooLarge, "Too large",
 		"A part or the whole request is larger than the limit."}
 	UnsupportedMediaType = ProblemType{"unsupported-media-type", http.StatusUnsupportedMediaType, "Unsupported media type",
@@ -47,6 +47,8 @@ var (
 		"A signature, key or identity does not hold. The answer is the same whatever the reason; your data-protection officer finds the reason in the entry."}
 	PackageInvalid = ProblemType{"package-invalid", http.StatusUnprocessableEntity, "The package is invalid",
 		"Signature and identity hold, but the package cannot be accepted as it is: digests, times, recipients or keys. The detail says what, the fix what to do."}
+	KeyRefused = ProblemType{"key-refused", http.StatusUnprocessableEntity, "The key is refused",
+		"The key cannot be registered: its certificate does not chain to the anchors of its agency's own jurisdiction, names another agency or use or is revoked, or its private half is known to others. The detail says what. Make a new key, have it certified by the authority of your jurisdiction, and publish it with the chain."}
 	RateLimited = ProblemType{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"A limit of your agency is reached. Come back after the time in Retry-After."}
 	Unavailable = ProblemType{"unavailable", http.StatusServiceUnavailable, "Unavailable for now",
@@ -59,7 +61,7 @@ var (
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
 		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, Misdirected, EnvelopeRejected,
-		PackageInvalid, RateLimited, Unavailable, Internal}
+		PackageInvalid, KeyRefused, RateLimited, Unavailable, Internal}
 }
 
 // URI returns the value of a problem's member `type`.

@@ -20,6 +20,7 @@ const (
 	RouteAgency          = "/v1/agencies/{j}/{a}"
 	RouteKeys            = "/v1/agencies/{j}/{a}/keys"
 	RouteKey             = "/v1/agencies/{j}/{a}/keys/{kid}"
+	RouteAdmission       = "/v1/agencies/{j}/{a}/admission"
 	RouteAuditEntries    = "/v1/audit/entries"
 	RouteAuditEntry      = "/v1/audit/entries/{j}/{a}/{seq}"
 	RouteCheckpoint      = "/log/checkpoint"
@@ -57,6 +58,9 @@ func KeysPath(agency string) string { return AgencyPath(agency) + "/keys" }
 
 // KeyPath returns the path of one key, retired ones included.
 func KeyPath(agency, kid string) string { return KeysPath(agency) + "/" + url.PathEscape(kid) }
+
+// AdmissionPath returns the path of what the operator says of an agency.
+func AdmissionPath(agency string) string { return AgencyPath(agency) + "/admission" }
 
 // AuditEntryPath returns the path of one entry of an owner's log.
 func AuditEntryPath(owner string, seq uint64) string {

@@ -88,7 +88,7 @@ func (p *Parts) openService(nc node.Config, rows exchange.Store) {
 	trust, err := certs.TrustFiles{Anchors: nc.Anchors, Operator: operator, Revocations: certs.RevocationConfig{Dir: nc.Revocations}}.Load(nil, x.Clock.Now())
 	x.must(err)
 	p.Service, err = exchange.NewService(context.Background(), exchange.Config{Operator: nc.Operator, Store: rows, Blobs: p.Blobs,
-		Journal: p.Journal, Policy: p.Policy, Anchors: func() *certs.Anchors { return trust.Anchors }, Clock: x.Clock.Now, Log: x.logger()})
+		Journal: p.Journal, Policy: p.Policy, Trust: func() *certs.Trust { return trust }, Clock: x.Clock.Now, Log: x.logger()})
 	x.must(err)
 	set, err := Policies()
 	x.must(err)

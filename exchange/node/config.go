@@ -73,9 +73,16 @@ type Config struct {
 
 	// Registry is the directory with one folder for each admitted agency:
 	// agency.yaml (id, roles, suspended) and keys.jwks (its public keys with
-	// their certificates); required. What is new in it is admitted at start
-	// and on SIGHUP, each with an entry; nothing is removed by removing a file.
+	// their certificates); required. A file that is new or has changed is
+	// applied at start and on SIGHUP, with an entry and by one person: whoever
+	// writes here owns the machine. One that has not changed does not undo what
+	// operators did by the API since. Nothing is removed by removing a file.
 	Registry string `yaml:"registry"`
+
+	// TwoPersons asks for a second operator where one admits an agency,
+	// readmits it or gives it a role by the API. Absent: true. To suspend and
+	// to take a role away one is always enough.
+	TwoPersons *bool `yaml:"two_persons,omitempty"`
 
 	// AllowSamplePolicies lets the embedded sample policies decide. They
 	// imitate law and are the law of nobody.

@@ -103,7 +103,7 @@ func (n *Node) openService(ctx context.Context) error {
 	n.closers = append(n.closers, journal)
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
-		Policy: n.policy, Anchors: func() *certs.Anchors { return n.gate.Trust().Anchors },
+		Policy: n.policy, Trust: n.gate.Trust, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }

@@ -3,6 +3,8 @@ package node
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +18,6 @@ import (
 
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange"
-	"github.com/liaison-exchange/liaison/policy"
 )
 
 // Names of the files of an admitted agency.
@@ -54,8 +55,9 @@ func WriteAdmission(dir string, a Admission, keys []byte) error {
 	return os.WriteFile(filepath.Join(dir, KeysFile), keys, 0o644)
 }
 
-// admitAll admits what the registry directory holds and the exchange does
-// not know yet. What is wrong with one agency keeps no other from its due:
+// admitAll admits what the registry directory holds and the exchange has not
+// applied yet: a file that did not change does not undo what operators did by
+// the API since. What is wrong with one agency keeps no other from its due:
 // all are tried, first all rows, so that a suspension waits for nothing, then
 // all keys. The error joins what was refused.
 func (n *Node) admitAll(ctx context.Context) error {
@@ -72,9 +74,10 @@ func (n *Node) admitAll(ctx context.Context) error {
 	known := map[string]Admission{}
 	for _, path := range found {
 		dir := filepath.Dir(path)
-		a, err := readAdmission(path)
+		a, digest, err := readAdmission(path)
 		if err == nil {
-			known[dir], err = a, n.admit(ctx, a)
+			known[dir] = a
+			err = n.service.ApplyAdmission(ctx, a.ID, exchange.Standing{Roles: a.Roles, Suspended: a.Suspended}, digest)
 		}
 		say(dir, err)
 	}
@@ -84,22 +87,16 @@ func (n *Node) admitAll(ctx context.Context) error {
 	return errors.Join(refused...)
 }
 
-// readAdmission reads agency.yaml strictly.
-func readAdmission(path string) (a Admission, err error) {
+// readAdmission reads agency.yaml strictly. The digest tells whether the file
+// is the one that was applied before.
+func readAdmission(path string) (a Admission, digest string, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return a, err
+		return a, "", err
 	}
-	return a, yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField()).Decode(&a)
-}
-
-// admit admits one agency, or changes its row.
-func (n *Node) admit(ctx context.Context, a Admission) error {
-	row, err := n.agency(a)
-	if err != nil {
-		return err
-	}
-	return n.service.Admit(ctx, row)
+	sum := sha256.Sum256(raw)
+	err = yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField()).Decode(&a)
+	return a, base64.RawURLEncoding.EncodeToString(sum[:]), err
 }
 
 // register registers an agency's keys: each that can be.
@@ -131,36 +128,4 @@ func readKeys(path string) ([]json.RawMessage, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return set.Keys, nil
-}
-
-// agency joins what the operator and the agency's own jurisdiction say. The
-// exchange's own agency is declared by nobody.
-func (n *Node) agency(a Admission) (exchange.Agency, error) {
-	j, _, err := certs.ParseAgencyID(a.ID)
-	if err != nil {
-		return exchange.Agency{}, err
-	}
-	row := exchange.Agency{ID: a.ID, Jurisdiction: j, Type: "operator", Roles: a.Roles, Suspended: a.Suspended}
-	if a.ID == n.cfg.Operator {
-		return row, nil
-	}
-	declared, ok := declaration(n.policy.Set(), j, a.ID)
-	if !ok {
-		return row, fmt.Errorf("jurisdiction %s does not declare agency %s", j, a.ID)
-	}
-	row.Name, row.Type, row.Competences = declared.Name, declared.Type, declared.Competences
-	return row, nil
-}
-
-func declaration(set *policy.Set, jurisdiction, id string) (policy.DeclaredAgency, bool) {
-	d, ok := set.Declared(jurisdiction)
-	if !ok {
-		return policy.DeclaredAgency{}, false
-	}
-	for _, a := range d.Agencies {
-		if a.ID == id {
-			return a, true
-		}
-	}
-	return policy.DeclaredAgency{}, false
 }

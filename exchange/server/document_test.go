@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -24,9 +25,10 @@ type prose struct {
 }
 
 const (
-	roleUnit   = "unit"
-	roleReader = "dpo, supervisor"
-	roleAny    = "unit, dpo, policy, supervisor, operator"
+	roleUnit     = "unit"
+	roleReader   = "dpo, supervisor"
+	roleOperator = "operator"
+	roleAny      = "unit, dpo, policy, supervisor, operator"
 )
 
 // What can happen to every request, to gated ones, and to those with a body.
@@ -68,6 +70,17 @@ var prosed = map[string]prose{
 	"listKeys": {summary: "Read the keys of an agency that are in use", role: roleAny, answers: []int{200},
 		text: "Check each chain against your own anchors before you believe a key.", problems: []api.ProblemType{api.NotFound}},
 	"getKey": {summary: "Read one key, retired ones too", role: roleAny, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
+	"publishKey": {summary: "Publish a key of one's own agency", role: "unit; policy for keys of use policy", answers: []int{201, 200},
+		text:     "The path names the key by its RFC 7638 SHA-256 thumbprint. Its certificate (x5c) must chain to the anchors of the agency's own jurisdiction. It is trusted from then on; 200 answers a repeat. One key has one agency, one use and one certificate, and does not come back once it is retired.",
+		problems: []api.ProblemType{api.NotFound, api.Conflict, api.KeyRefused}},
+	"retireKey": {summary: "Retire a key of one's own agency", role: "unit; policy for keys of use policy", answers: []int{200},
+		text:     "From now on, or from `until` on, new packages by it or for it are refused; what was accepted before stays verifiable. With `compromised` it ends now, and what was signed from that time on is not trusted. An end moves to earlier times only and is never taken back.",
+		problems: []api.ProblemType{api.NotFound, api.Conflict}},
+	"getAdmission": {summary: "Read what the operator says of an agency", role: roleOperator, answers: []int{200},
+		text: "With what waits for a second operator.", problems: []api.ProblemType{api.NotFound}},
+	"putAdmission": {summary: "Admit, suspend, readmit an agency, or change its roles", role: roleOperator, answers: []int{200, 202},
+		text:     "What it takes away is gone at once. What it gives waits (202) until another operator sends the same roles and suspended within 24 hours, unless the exchange is run by one person. To send what holds already withdraws what waits; any other change voids it.",
+		problems: []api.ProblemType{api.NotFound, api.Conflict}},
 	"getCheckpoint": {summary: "Read the ledger's newest signed head", role: roleAny, answers: []int{200}, media: api.MediaText,
 		text: "c2sp.org/tlog-checkpoint"},
 	"getTile": {summary: "Read a tile or an entry bundle", role: roleAny, answers: []int{200}, media: api.MediaBinary,
@@ -144,6 +157,9 @@ func requestOf(s *schemas, op operation) schema {
 		return schema{"schema": schema{"type": "string", "maxLength": maxJWS}, "example": exampleJWS}
 	}
 	body := requests[op.id]
+	if raw, ok := body.(json.RawMessage); ok {
+		return schema{"schema": schema{"$ref": "#/components/schemas/JWK"}, "example": raw}
+	}
 	return schema{"schema": s.of(reflect.TypeOf(body)), "example": body}
 }
 
@@ -153,7 +169,7 @@ var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
 var parameterSchemas = map[string]schema{
 	"id": text(patternUUID), "n": {"type": "integer", "minimum": 0, "maximum": 63}, "j": text(`^[a-z0-9-]{1,63}$`), "a": text(`^[a-z0-9-]{1,63}$`),
 	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
-	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
+	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "until": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
 	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
 	api.HeaderConsultation: text(patternUUID), "Range": text(`^bytes=([0-9]+-[0-9]*|-[0-9]+)$`),
 }

@@ -12,6 +12,7 @@ const (
 	exampleDecision     = "0199f3a2-7c20-7a55-8f10-6a1b2c3d4e5f"
 	exampleConsultation = "0199f3a4-11d0-7e02-b1c3-0d5e6f7a8b9c"
 	exampleDigest       = "kBfPzq4n3dI0yJbQq0mBf2cT9sX7wZ1aVhYg5uLr8eM"
+	exampleReason       = "Their certification authority is whole again, see ticket 2026-881."
 	exampleTime         = "2026-11-22T08:00:00.000Z"
 	exampleReceipt      = "c2sp.org/tlog-proof@v1\nextra eyJlbnRyeSI6IuKApiIsInNhbHQiOiLigKYifQ==\nindex 41\n\ndemo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n"
 	exampleJWS          = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6IuKApiJ9.e30.c2lnbmF0dXJl"
@@ -50,11 +51,16 @@ var bodies = map[string]any{
 	"getAgency":        exampleAgency,
 	"listKeys":         api.KeySet{Keys: []json.RawMessage{exampleJWK}},
 	"getKey":           api.Key{JWK: exampleJWK, From: exampleTime, Until: exampleTime},
-	"getCheckpoint":    "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n",
-	"getTile":          nil,
-	"getOpenAPI":       nil,
-	"getMetaSchema":    nil,
-	"getProblem":       "Not found\n\nThere is no such thing, or you are not entitled to it; the answer is the same.\n\nHTTP status: 404\nType: /problems/not-found\n",
+	"publishKey":       api.KeyChange{JWK: exampleJWK, From: exampleTime, Receipt: exampleReceipt},
+	"retireKey":        api.KeyChange{JWK: exampleJWK, From: exampleTime, Until: exampleTime, Receipt: exampleReceipt},
+	"getAdmission":     api.Admission{Agency: "lv/vp", Roles: []string{"unit", "dpo"}, Suspended: true, Receipt: exampleReceipt},
+	"putAdmission": api.Admission{Agency: "lv/vp", Roles: []string{"unit", "dpo"}, Suspended: true, Receipt: exampleReceipt,
+		Proposal: &api.Proposal{Roles: []string{"unit", "dpo"}, By: "spiffe://exchange/ops/operator/first", Reason: exampleReason, Since: exampleTime, Expires: exampleTime}},
+	"getCheckpoint": "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n",
+	"getTile":       nil,
+	"getOpenAPI":    nil,
+	"getMetaSchema": nil,
+	"getProblem":    "Not found\n\nThere is no such thing, or you are not entitled to it; the answer is the same.\n\nHTTP status: 404\nType: /problems/not-found\n",
 }
 
 // requests are the examples of the operations' JSON bodies.
@@ -65,6 +71,8 @@ var requests = map[string]any{
 	},
 	"openConsultation": api.ConsultationRequest{Officer: "j.berzins", Justification: "Preparing the answer to request EE-2026-0117.",
 		CaseRef: "LV-2026-0442", Package: exampleID},
+	"publishKey":   exampleJWK,
+	"putAdmission": api.AdmissionRequest{Roles: []string{"unit", "dpo"}, Reason: exampleReason},
 }
 
 // details are what the examples of problems say.
@@ -81,6 +89,7 @@ var details = map[string][2]string{
 	api.UnsupportedMediaType.Slug: {"requests are not compressed", "send the body as it is, without Content-Encoding"},
 	api.RangeNotSatisfiable.Slug:  {"the attachment has 1024 bytes", "ask for bytes that it has"},
 	api.PackageInvalid.Slug:       {"a recipient is not an agency of this exchange", "compare `aud` with GET /v1/agencies"},
+	api.KeyRefused.Slug:           {"its private half is published in a standard or in test vectors", "make a key of your own"},
 	api.RateLimited.Slug:          {"your agency has spent its packages of this minute", ""},
 	api.Unavailable.Slug:          {"the exchange cannot record this now", "repeat the same request after the time in Retry-After"},
 }

@@ -22,6 +22,11 @@ type Exchange interface {
 	Entries(ctx context.Context, c exchange.Caller, consultation string, after uint64, limit int) (*exchange.EntriesPage, error)
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
+	PublishKey(ctx context.Context, c exchange.Caller, agency, kid string, jwk []byte) (*exchange.KeyChange, error)
+	RetireKey(ctx context.Context, c exchange.Caller, agency, kid string, end exchange.Retirement) (*exchange.KeyChange, error)
+	Admission(ctx context.Context, c exchange.Caller, agency string) (*exchange.Admission, error)
+	SetAdmission(ctx context.Context, c exchange.Caller, agency string, want exchange.Standing, reason string) (*exchange.Admission, error)
+
 	// Without entry: what every party may read.
 	Registry(ctx context.Context) (*exchange.Registry, error)
 	Checkpoint(ctx context.Context) ([]byte, error)

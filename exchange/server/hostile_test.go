@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -343,6 +346,22 @@ func (failing) Entry(context.Context, exchange.Caller, string, string, uint64) (
 	return nil, errFailing
 }
 
+func (failing) PublishKey(context.Context, exchange.Caller, string, string, []byte) (*exchange.KeyChange, error) {
+	return nil, errFailing
+}
+
+func (failing) RetireKey(context.Context, exchange.Caller, string, string, exchange.Retirement) (*exchange.KeyChange, error) {
+	return nil, errFailing
+}
+
+func (failing) Admission(context.Context, exchange.Caller, string) (*exchange.Admission, error) {
+	return nil, errFailing
+}
+
+func (failing) SetAdmission(context.Context, exchange.Caller, string, exchange.Standing, string) (*exchange.Admission, error) {
+	return nil, errFailing
+}
+
 func (failing) Registry(context.Context) (*exchange.Registry, error) { return nil, errFailing }
 
 // Whatever fails, the answer is a documented 500 that says nothing.
@@ -356,6 +375,9 @@ func testEverythingFails(t *testing.T, w *wire) {
 		}
 		if strings.HasPrefix(a.path, api.RouteConsultations) {
 			a.body = []byte(consultationBody)
+		}
+		if a.path == api.AdmissionPath("ee/pbgb") && a.body != nil {
+			a.body = []byte(`{"roles":[],"suspended":true,"reason":"` + theReason + `"}`)
 		}
 		if r := unit.ask(a).want(t, http.StatusInternalServerError); strings.Contains(string(r.body), thePanic) {
 			t.Errorf("%s", r.body)
@@ -460,6 +482,28 @@ func (s *small) forget(t *testing.T, jurisdiction string) {
 	must(t, s.gate.Reload(&certs.Trust{Anchors: anchors, Server: before.Server}))
 }
 
+// revoke puts an identity's certificate on its authority's list, until the
+// test ends.
+func (s *small) revoke(t *testing.T, agency, role string) {
+	t.Helper()
+	cfg, err := s.World.NodeConfig()
+	must(t, err)
+	j, _, err := certs.ParseAgencyID(agency)
+	must(t, err)
+	file := filepath.Join(cfg.Revocations, j+".crl")
+	before, err := os.ReadFile(file)
+	must(t, err)
+	t.Cleanup(func() { must(t, certs.WritePublic(file, before)) })
+	ca := s.CA(j)
+	ca.Revoke(s.Peer(agency, role).Certificate.SerialNumber)
+	list, err := ca.CRL(big.NewInt(2), s.Clock.Now().Add(time.Hour))
+	must(t, err)
+	must(t, certs.WritePublic(file, list))
+	trust, err := s.trust(cfg)
+	must(t, err)
+	must(t, s.gate.Reload(trust))
+}
+
 // decided is the domain with policies.
 func decided(t *testing.T) func(server.Exchange) server.Exchange {
 	return func(x server.Exchange) server.Exchange {
@@ -479,7 +523,7 @@ func testRevocationUnderUpload(t *testing.T, w *wire) {
 	upload := s.dial(t, "ee/pbgb", "unit")
 	upload.send(head(http.MethodPost, api.RoutePackages, "Content-Type: "+contentType, length(len(body)), "Expect: 100-continue"), "")
 	upload.continued()
-	s.forget(t, "ee")
+	s.revoke(t, "ee/pbgb", "unit")
 	_, err := upload.Write(body)
 	must(t, err)
 	if r, _ := upload.answer(); r.problem() != "identity-refused" {

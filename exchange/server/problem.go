@@ -24,6 +24,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.BadRequest:      api.RequestMalformed,
 	exchange.Rejected:        api.EnvelopeRejected,
 	exchange.Invalid:         api.PackageInvalid,
+	exchange.KeyRefused:      api.KeyRefused,
 	exchange.Denied:          api.PolicyDenied,
 	exchange.NotFound:        api.NotFound,
 	exchange.Conflict:        api.Conflict,

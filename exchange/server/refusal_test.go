@@ -17,6 +17,9 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/api"
 )
 
+// noKey is the thumbprint of no key.
+var noKey = strings.Repeat("k", 43)
+
 // asked is one request.
 type asked struct {
 	method, path string
@@ -43,9 +46,11 @@ func everyOperation() (gated, open []asked) {
 		post(api.RoutePackages, api.MediaForm+"; boundary=b"), get(api.RoutePackages), get(api.PackagePath(nobody, "")), get(api.PackagePath(nobody, "manifest")),
 		post(api.PackagePath(nobody, "acknowledgement"), api.MediaJOSE), get(api.PackagePath(nobody, "content")), get(api.AttachmentPath(nobody, 0)),
 		post(api.RouteDecisions, api.MediaJSON), post(api.RouteConsultations, api.MediaJSON), get(api.RouteAuditEntries), get(api.AuditEntryPath("ee/pbgb", 1)),
+		{http.MethodPut, api.KeyPath("ee/pbgb", noKey), []byte("{}"), []string{"Content-Type", api.MediaJSON}}, {method: http.MethodDelete, path: api.KeyPath("ee/pbgb", noKey)},
+		get(api.AdmissionPath("ee/pbgb")), {http.MethodPut, api.AdmissionPath("ee/pbgb"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 	}
 	open = []asked{
-		get(api.RouteAgencies), get(api.AgencyPath("ee/pbgb")), get(api.KeysPath("ee/pbgb")), get(api.KeyPath("ee/pbgb", strings.Repeat("k", 43))),
+		get(api.RouteAgencies), get(api.AgencyPath("ee/pbgb")), get(api.KeysPath("ee/pbgb")), get(api.KeyPath("ee/pbgb", noKey)),
 		get(api.RouteCheckpoint), get("/log/tile/0/000.p/1"), get(api.RouteOpenAPI), get(api.RouteMetaSchema), get("/problems/not-found"),
 	}
 	return gated, open
@@ -98,7 +103,7 @@ func testEveryOperationRefuses(t *testing.T, w *wire) {
 		elsewhere := a
 		elsewhere.headers = append([]string{"Host", "other.example:443"}, a.headers...)
 		e.refused(unit, elsewhere, "misdirected", leaves)
-		if a.method == http.MethodGet {
+		if a.body == nil {
 			body := a
 			body.body = []byte("{}")
 			e.refused(unit, body, "request-malformed", leaves)

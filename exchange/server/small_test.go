@@ -98,8 +98,8 @@ func (s *small) domain(t *testing.T, cfg node.Config) *exchange.Service {
 	must(t, err)
 	t.Cleanup(func() { must(t, journal.Close()) })
 	service, err := exchange.NewService(t.Context(), exchange.Config{Operator: cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
-		Policy:  policy.NewEngine(policy.Config{Timeout: patience, AllowSamples: true, Clock: s.Clock.Now}),
-		Anchors: func() *certs.Anchors { return s.gate.Trust().Anchors }, Clock: s.Clock.Now, Log: slog.New(slog.DiscardHandler)})
+		Policy: policy.NewEngine(policy.Config{Timeout: patience, AllowSamples: true, Clock: s.Clock.Now}),
+		Trust:  s.gate.Trust, Clock: s.Clock.Now, Log: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	return service
 }

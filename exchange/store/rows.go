@@ -136,6 +136,14 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// A flag is 0 or 1.
+func flag(set bool) int {
+	if set {
+		return 1
+	}
+	return 0
+}
+
 // Lists that nothing is looked up by are JSON in a column; an empty one is
 // the empty text.
 

@@ -48,20 +48,21 @@ func (r *rows) readRegistry(version int64) (*exchange.Registry, error) {
 func (r *rows) agencies() (all []exchange.Agency, err error) {
 	err = r.query(func(row *sql.Rows) error {
 		var a exchange.Agency
-		var roles, competences string
+		var roles, declared, competences string
 		var suspended int
-		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &competences, &suspended)
+		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &a.File)
 		if err != nil {
 			return err
 		}
 		a.Suspended = suspended != 0
-		if a.Roles, err = parseList[string](roles); err != nil {
-			return err
+		for text, list := range map[*string]*[]string{&roles: &a.Roles, &declared: &a.Declared, &competences: &a.Competences} {
+			if *list, err = parseList[string](*text); err != nil {
+				return err
+			}
 		}
-		a.Competences, err = parseList[string](competences)
 		all = append(all, a)
-		return err
-	}, "SELECT id, jurisdiction, name, type, roles, competences, suspended FROM agencies ORDER BY id")
+		return nil
+	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, file FROM agencies ORDER BY id")
 	return all, err
 }
 
@@ -82,20 +83,52 @@ func (r *rows) keys() (all []exchange.KeyRow, err error) {
 // PutAgency implements exchange.Writer.
 func (t *transaction) PutAgency(a exchange.Agency) {
 	roles, err := listText(a.Roles)
-	competences, err2 := listText(a.Competences)
-	if err = errors.Join(err, err2); err != nil {
+	declared, err2 := listText(a.Declared)
+	competences, err3 := listText(a.Competences)
+	if err = errors.Join(err, err2, err3); err != nil {
 		t.fail(err)
 		return
 	}
-	suspended := 0
-	if a.Suspended {
-		suspended = 1
-	}
-	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, competences, suspended)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
-		type = excluded.type, roles = excluded.roles, competences = excluded.competences, suspended = excluded.suspended`,
-		a.ID, a.Jurisdiction, a.Name, a.Type, roles, competences, suspended)
+	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, file)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
+		type = excluded.type, roles = excluded.roles, declared = excluded.declared, competences = excluded.competences,
+		suspended = excluded.suspended, file = excluded.file`,
+		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), a.File)
 	t.moveRegistry()
+}
+
+// Proposal implements exchange.Reader.
+func (r *rows) Proposal(agency string) (*exchange.Proposal, error) {
+	p := exchange.Proposal{Agency: agency}
+	var roles string
+	var suspended int
+	var at int64
+	found, err := r.one([]any{&roles, &suspended, &p.By, &p.Reason, &at},
+		"SELECT roles, suspended, identity, reason, at FROM proposals WHERE agency = $1", agency)
+	if err != nil || !found {
+		return nil, err
+	}
+	p.Suspended, p.At = suspended != 0, fromMillis(at)
+	p.Roles, err = parseList[string](roles)
+	return &p, err
+}
+
+// PutProposal implements exchange.Writer.
+func (t *transaction) PutProposal(p exchange.Proposal) {
+	roles, err := listText(p.Roles)
+	if err != nil {
+		t.fail(err)
+		return
+	}
+	t.write(`INSERT INTO proposals (agency, roles, suspended, identity, reason, at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (agency) DO UPDATE SET roles = excluded.roles, suspended = excluded.suspended,
+		identity = excluded.identity, reason = excluded.reason, at = excluded.at`,
+		p.Agency, roles, flag(p.Suspended), p.By, p.Reason, millis(p.At))
+}
+
+// DropProposal implements exchange.Writer.
+func (t *transaction) DropProposal(agency string) {
+	t.write("DELETE FROM proposals WHERE agency = $1", agency)
 }
 
 // PutKey implements exchange.Writer.

@@ -226,15 +226,19 @@ func (w *World) writePair(dir, name string, key crypto.Signer, chain ...*x509.Ce
 func (w *World) writeConfig(listen string) error {
 	return node.WriteConfig(w.path(ConfigFile), node.Config{Listen: listen, Admin: "127.0.0.1:0", State: "state",
 		LedgerKey: "ledger/ledger.key", Certificate: "server.crt", Key: "server.key", Anchors: "anchors", Revocations: "crl",
-		Operator: Operator, Registry: "registry", AllowSamplePolicies: true,
+		Operator: Operator, Registry: "registry", AllowSamplePolicies: true, TwoPersons: new(bool), // a demo has one operator
 		// A laptop that does something else at the same time is no reason to refuse.
 		PolicyTimeout: node.Duration(2 * time.Second)})
 }
 
 // admitAgencies makes each agency's keys and the profiles of its unit and
-// its data-protection officer, and admits it to the registry.
+// its data-protection officer, and admits it to the registry; and the profile
+// of an operator.
 func (w *World) admitAgencies() error {
 	if err := node.WriteAdmission(w.path("registry"), node.Admission{ID: Operator, Roles: []string{certs.RoleOperator}}, []byte(`{"keys":[]}`)); err != nil {
+		return err
+	}
+	if err := w.makeIdentity(Operator, certs.RoleOperator); err != nil {
 		return err
 	}
 	for _, agency := range w.Agencies {
@@ -354,15 +358,21 @@ func (w *World) writeKeys(agency string, sign, decrypt envelope.PrivateKey) erro
 
 // WriteProfiles names the running server in all profiles.
 func (w *World) WriteProfiles(server string) error {
+	write := func(agency, role string) error {
+		text := fmt.Sprintf("server: %s\nagency: %s\nofficer: %s\n", server, agency, officer(agency, role))
+		return certs.WritePublic(filepath.Join(w.Profile(agency, role), client.FileProfile), []byte(text))
+	}
 	for _, agency := range w.Agencies {
 		for _, role := range []string{certs.RoleUnit, certs.RoleDPO} {
-			text := fmt.Sprintf("server: %s\nagency: %s\nofficer: %s\n", server, agency, officer(agency, role))
-			if err := certs.WritePublic(filepath.Join(w.Profile(agency, role), client.FileProfile), []byte(text)); err != nil {
+			if err := write(agency, role); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	if _, err := os.Stat(w.Profile(Operator, certs.RoleOperator)); errors.Is(err, fs.ErrNotExist) {
+		return nil // a world of before there were operators' profiles
+	}
+	return write(Operator, certs.RoleOperator)
 }
 
 // officer is a pseudonym: the demo's agencies number theirs.
