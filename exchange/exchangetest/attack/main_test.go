@@ -1,6 +1,7 @@
 package attack_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -9,6 +10,13 @@ import (
 
 func TestMain(m *testing.M) {
 	bait = newLure()
+	checks := "40"
+	if torture() {
+		checks = "5000"
+	}
+	if err := flag.Set("rapid.checks", checks); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	bait.close()
 	if code == 0 {
