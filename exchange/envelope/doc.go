@@ -38,15 +38,19 @@
 // is sig, enc (EC only), approve or policy; there is no key_ops. kid is the SHA-256
 // thumbprint of RFC 7638; alg is ES256, EdDSA or, for enc, ECDH-ES+A256KW.
 // Coordinates are 32 bytes, on the curve, reduced; an Ed25519 point of small order
-// is refused. A set has each kid once.
+// is refused. x5c is 1 to 8 certificates in canonical standard base64 (RFC 4648
+// section 4, with padding) of at most 16384 characters each. A key has at most 128
+// KiB. A set is an object with exactly keys, a list of at most 256 keys, at most 4
+// MiB; it has each kid once.
 //
 // # Signed parts
 //
 // Manifest, statement, acknowledgement and approval are JWS in compact
 // serialization, no other. The protected header (at most 4 KiB) has exactly alg
 // (ES256 or EdDSA), kid and typ. A signature is 64 bytes: r and s for ES256, RFC
-// 8032 for Ed25519. The key is one of iss with that kid, that alg, and use sig, for
-// an approval use approve.
+// 8032 for Ed25519, where the equation of section 5.1.7 holds without cofactor and R
+// is not of small order. The key is one of iss with that kid, that alg, and use sig,
+// for an approval use approve.
 //
 // An ES256 signature has a twin (n-s for s) that verifies as well; it is not
 // refused. Therefore identity never comes from a serialization: a repeat has the
@@ -100,10 +104,13 @@
 //
 // The plaintext of the content, by digest plaintext_sha256, is a JSON object. salt
 // (base64url of 32 random bytes) is required. Optional: subject (at most 1000
-// characters), text, structured (format: code; body: any value), counts (codes to
-// integers from 0), attachments: as many as in the manifest, in its order, of name (a
-// file name of at most 255 bytes, no path), media_type, key (base64url of 32
-// bytes), size (bytes of the plaintext) and sha256 (digest of the plaintext).
+// characters), text, structured (format: code; body: any value), counts (at most 256
+// codes to integers from 0), attachments: as many as in the manifest, in its order,
+// of name, media_type, key (base64url of 32 bytes), size (bytes of the plaintext) and
+// sha256 (digest of the plaintext). A name is that of a file: 1 to 255 bytes without /
+// and \, not . or .., and only characters that a signed part may hold. A media_type
+// is type/subtype without parameters, each 1 to 127 of A-Z a-z 0-9 ! # $ & ^ _ . + -.
+// A message has at most 8 MiB.
 //
 // # Attachments
 //

@@ -26,17 +26,22 @@ var smallOrder = []string{
 	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
 }
 
+// isSmallOrder says whether b encodes, canonically but for the sign, a point of
+// small order.
+func isSmallOrder(b []byte) bool {
+	le := slices.Clone(b)
+	le[31] &= 0x7f
+	return slices.Contains(smallOrder, hex.EncodeToString(le))
+}
+
 // isStrongEdwards says whether b encodes, canonically, a point of edwards25519
 // that is not of small order.
 func isStrongEdwards(b []byte) bool {
-	if len(b) != 32 {
+	if len(b) != 32 || isSmallOrder(b) {
 		return false
 	}
 	le := slices.Clone(b)
 	le[31] &= 0x7f
-	if slices.Contains(smallOrder, hex.EncodeToString(le)) {
-		return false
-	}
 	slices.Reverse(le)
 	y := new(big.Int).SetBytes(le)
 	if y.Cmp(fieldPrime) >= 0 {

@@ -120,7 +120,9 @@ func (k PublicKey) CryptoKey() crypto.PublicKey { return k.key }
 func (k PublicKey) Equal(o PublicKey) bool { return k.fields == o.fields && k.use == o.use }
 
 // verify checks a raw signature (ES256: r and s, RFC 7518 section 3.4; Ed25519:
-// RFC 8032) with the one algorithm of the key.
+// RFC 8032, without cofactor) with the one algorithm of the key. An R of small
+// order is refused, because libraries differ about it (row J17 of the attack
+// catalogue).
 func (k PublicKey) verify(input, signature []byte) bool {
 	if len(signature) != signatureSize {
 		return false
@@ -132,7 +134,7 @@ func (k PublicKey) verify(input, signature []byte) bool {
 		s := new(big.Int).SetBytes(signature[32:])
 		return ecdsa.Verify(key, digest[:], r, s)
 	case ed25519.PublicKey:
-		return ed25519.Verify(key, input, signature)
+		return !isSmallOrder(signature[:32]) && ed25519.Verify(key, input, signature)
 	}
 	return false
 }

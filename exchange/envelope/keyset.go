@@ -1,6 +1,9 @@
 package envelope
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // PublishedKey is a public key with the chain of its certificate, as the
 // directory serves it. The chain is not verified here.
@@ -125,6 +128,9 @@ func ParsePrivateSet(raw []byte) ([]PrivateKey, error) {
 		k, err := c.private()
 		if err != nil {
 			return nil, within(err, "jwks")
+		}
+		if slices.ContainsFunc(set, func(o PrivateKey) bool { return o.Kid() == k.Kid() }) {
+			return nil, malformed(ReasonDuplicateValue, "jwks /keys: each key once")
 		}
 		set = append(set, k)
 	}
