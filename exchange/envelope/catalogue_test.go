@@ -92,7 +92,7 @@ func TestOneErrorForAllThatDoesNotOpen(t *testing.T) {
 	want := rejected(ReasonUnopenable).Error()
 	for _, which := range []string{"ciphertext", "tag", "iv", "encrypted_key"} {
 		f := newForge(t, keys, "lv/vp")
-		old := f.memberOf(which)
+		old := f.member(which)
 		first := "A"
 		if old[1] == 'A' {
 			first = "B"

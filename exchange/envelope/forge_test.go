@@ -3,16 +3,16 @@ package envelope
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/rand"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -22,12 +22,16 @@ const (
 )
 
 // forge makes a package from texts, so that a vector has exactly one flaw:
-// whatever is changed before it is signed is signed.
+// whatever is changed before it is signed or encrypted is signed and encrypted.
+// It uses nothing of what it tests, and no chance: the same forge makes the same
+// bytes for ever.
 type forge struct {
 	t       testing.TB
 	keys    *forgeKeys
 	aud     []string
 	copied  bool
+	to      []string   // agencies to which the content is encrypted, if not those of aud
+	sender  string     // agency of the sender
 	signer  PrivateKey // signs manifest and statement
 	second  PrivateKey // signs the statement, if set
 	message string
@@ -36,32 +40,51 @@ type forge struct {
 
 	manifestHeader, manifestPayload   string
 	statementHeader, statementPayload string
-	content                           string
+
+	box     box    // how the content is made
+	content string // the content, once made
+	padding int    // spaces after the content
 
 	// After signing.
 	rawManifest, rawStatement, rawContent func(string) string
 }
 
-// forgeKeys are the keys that the vectors of one run share.
+// forgeKeys are the keys that all vectors share.
 type forgeKeys struct {
-	es256, eddsa, stranger, approve PrivateKey
-	enc                             map[string]PrivateKey
+	es256, eddsa, stranger, approve, approveEd PrivateKey
+	enc                                        map[string]PrivateKey
 }
 
-func newForgeKeys(t testing.TB) *forgeKeys {
-	gen := func(use Use, alg string) PrivateKey {
-		k, err := Generate(use, alg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
+// derived is a secret that everybody can compute.
+func derived(label string) []byte {
+	sum := sha256.Sum256([]byte("liaison vectors: " + label))
+	return sum[:]
+}
+
+// derivedKey is a key for a use; alg is that of a signature, or "" for use enc.
+func derivedKey(use Use, alg, label string) PrivateKey {
+	if alg == EdDSA {
+		return must2(newPrivateKey(ed25519.NewKeyFromSeed(derived(label)), use))
 	}
+	return must2(newPrivateKey(must2(ecdsa.ParseRawPrivateKey(elliptic.P256(), derived(label))), use))
+}
+
+// derivedUntil is the first key for a use, of a numbered label, that fits.
+func derivedUntil(use Use, alg, label string, fits func(PrivateKey) bool) PrivateKey {
+	for i := 0; ; i++ {
+		if k := derivedKey(use, alg, label+" "+strconv.Itoa(i)); fits(k) {
+			return k
+		}
+	}
+}
+
+func newForgeKeys(testing.TB) *forgeKeys {
 	k := &forgeKeys{
-		es256: gen(UseSign, ES256), eddsa: gen(UseSign, EdDSA), stranger: gen(UseSign, ES256),
-		approve: gen(UseApprove, ES256), enc: map[string]PrivateKey{},
+		es256: derivedKey(UseSign, ES256, "es256"), eddsa: derivedKey(UseSign, EdDSA, "eddsa"), stranger: derivedKey(UseSign, ES256, "stranger"),
+		approve: derivedKey(UseApprove, ES256, "approve"), approveEd: derivedKey(UseApprove, EdDSA, "approve eddsa"), enc: map[string]PrivateKey{},
 	}
 	for _, a := range append(manyAgencies(32), "ee/pbgb", "lv/vp", "ua/npu", "it/dcpc") {
-		k.enc[a] = gen(UseEncrypt, "")
+		k.enc[a] = derivedKey(UseEncrypt, "", "enc "+a)
 	}
 	return k
 }
@@ -81,10 +104,11 @@ const statementTemplate = `{"iss":"ee/pbgb","jti":"` + forgeJTI + `","officer":"
 
 func newForge(t testing.TB, keys *forgeKeys, aud ...string) *forge {
 	f := &forge{
-		t: t, keys: keys, aud: aud, signer: keys.es256,
+		t: t, keys: keys, aud: aud, sender: "ee/pbgb", signer: keys.es256,
 		message:          `{"salt":"` + forgeSalt + `","subject":"Sighting","text":"Two persons, one car."}`,
 		manifestPayload:  manifestTemplate,
 		statementPayload: statementTemplate,
+		box:              box{alg: algEncrypt, enc: "A256GCM"},
 	}
 	f.headers()
 	return f
@@ -92,8 +116,11 @@ func newForge(t testing.TB, keys *forgeKeys, aud ...string) *forge {
 
 // headers sets the headers for the signer.
 func (f *forge) headers() {
-	h := `{"alg":"` + f.signer.public.alg + `","kid":"` + f.signer.Kid() + `","typ":"`
-	f.manifestHeader, f.statementHeader = h+TypManifest+`"}`, h+TypStatement+`"}`
+	f.manifestHeader, f.statementHeader = headerOf(f.signer, TypManifest), headerOf(f.signer, TypStatement)
+}
+
+func headerOf(k PrivateKey, typ string) string {
+	return `{"alg":"` + k.public.alg + `","kid":"` + k.Kid() + `","typ":"` + typ + `"}`
 }
 
 // compact signs any header and payload with any key, without a look at them.
@@ -103,39 +130,28 @@ func compact(k PrivateKey, header, payload string) string {
 }
 
 func rawSignature(k PrivateKey, input string) []byte {
-	switch p := k.private.(type) {
-	case *ecdsa.PrivateKey:
-		sum := sha256.Sum256([]byte(input))
-		r, s, err := ecdsa.Sign(rand.Reader, p, sum[:])
-		if err != nil {
-			panic(err)
-		}
-		out := make([]byte, 64)
-		r.FillBytes(out[:32])
-		s.FillBytes(out[32:])
-		return out
-	case ed25519.PrivateKey:
+	if p, ok := k.private.(ed25519.PrivateKey); ok {
 		return ed25519.Sign(p, []byte(input))
 	}
-	panic("no such key")
+	return signES256(k.scalar, input, 0)
 }
 
-func (f *forge) encryptionKeys() (keys []PublicKey) {
-	for _, a := range f.aud {
-		keys = append(keys, f.keys.enc[a].Public())
-	}
-	if f.copied {
-		keys = append(keys, f.keys.enc["ee/pbgb"].Public())
-	}
-	return keys
-}
-
-// encrypted makes the content, once, so that it can be changed before build.
-func (f *forge) encrypted() string {
-	if f.content == "" {
-		f.content = string(must2(encrypt([]byte(f.message), f.encryptionKeys(), "ee/pbgb", f.aud, forgeJTI)))
-	}
-	return f.content
+// signES256 makes the n-th of the many signatures of one input (FIPS 186-5
+// section 6.4.1, with a nonce that is computed).
+func signES256(scalar []byte, input string, n int) []byte {
+	order := elliptic.P256().Params().N
+	sum := sha256.Sum256([]byte(input))
+	nonce := derived("nonce " + strconv.Itoa(n) + encode64(scalar) + encode64(sum[:]))
+	point := must2(must2(ecdsa.ParseRawPrivateKey(elliptic.P256(), nonce)).PublicKey.Bytes())
+	r := new(big.Int).SetBytes(point[1:33])
+	r.Mod(r, order)
+	s := new(big.Int).Mul(r, new(big.Int).SetBytes(scalar))
+	s.Add(s, new(big.Int).SetBytes(sum[:]))
+	s.Mul(s, new(big.Int).ModInverse(new(big.Int).SetBytes(nonce), order)).Mod(s, order)
+	out := make([]byte, 64)
+	r.FillBytes(out[:32])
+	s.FillBytes(out[32:])
+	return out
 }
 
 func apply(change func(string) string, s string) string {
@@ -145,7 +161,8 @@ func apply(change func(string) string, s string) string {
 	return change(s)
 }
 
-// build makes the three parts.
+// build makes the three parts. The manifest names the content as it is sent,
+// spaces included.
 func (f *forge) build() (manifest, statement, content string) {
 	content = f.encrypted()
 	k := f.signer
@@ -153,15 +170,18 @@ func (f *forge) build() (manifest, statement, content string) {
 		k = f.second
 	}
 	statement = compact(k, f.statementHeader, f.statementPayload)
+	sent := content + strings.Repeat(" ", f.padding)
 	payload := strings.NewReplacer(
-		"@AUD@", string(must2(json.Marshal(f.aud))), "@STATEMENT@", digest64([]byte(statement)), "@CONTENT@", digest64([]byte(content)),
-		"@SIZE@", strconv.Itoa(len(content)), "@PLAIN@", digest64([]byte(f.message)), "@META@", strings.ReplaceAll(testMeta, "\n", ""),
+		"@AUD@", string(must2(json.Marshal(f.aud))), "@STATEMENT@", digest64([]byte(statement)), "@CONTENT@", digest64([]byte(sent)),
+		"@SIZE@", strconv.Itoa(len(sent)), "@PLAIN@", digest64([]byte(f.message)), "@META@", flatMeta,
 	).Replace(f.manifestPayload)
 	manifest = compact(f.signer, f.manifestHeader, payload)
 	return apply(f.rawManifest, manifest), apply(f.rawStatement, statement), apply(f.rawContent, content)
 }
 
-func (f *forge) put(v *vector, name, part string) {
+var flatMeta = strings.ReplaceAll(testMeta, "\n", "")
+
+func (v *vector) put(name, part string) {
 	if utf8.ValidString(part) {
 		if v.Parts == nil {
 			v.Parts = map[string]string{}
@@ -175,6 +195,13 @@ func (f *forge) put(v *vector, name, part string) {
 	v.PartsBase64[name] = base64.StdEncoding.EncodeToString([]byte(part))
 }
 
+// pad says that spaces follow a part.
+func (v *vector) pad(name string, spaces int) {
+	if spaces > 0 {
+		v.Padding = map[string]int{name: spaces}
+	}
+}
+
 // vector makes the vector of a whole package.
 func (f *forge) vector(v *vector) {
 	v.Kind, v.Exchange = "package", testExchange
@@ -182,89 +209,60 @@ func (f *forge) vector(v *vector) {
 		v.Now = testNow.Unix()
 	}
 	manifest, statement, content := f.build()
-	f.put(v, "manifest", manifest)
-	f.put(v, "statement", statement)
-	f.put(v, "content", content)
+	v.put("manifest", manifest)
+	v.put("statement", statement)
+	v.put("content", content)
+	v.pad("content", f.padding)
 	f.directory(v)
+	f.encryptionDirectory(v)
+	f.secrets(v)
 	if v.Expect == "accept" {
 		v.Message = json.RawMessage(f.message)
-		readers := f.aud
-		if f.copied {
-			readers = append([]string{"ee/pbgb"}, readers...)
-		}
-		for _, a := range readers {
-			v.Private = append(v.Private, vectorSecret{a, must2(f.keys.enc[a].MarshalPrivate())})
-		}
 	}
 }
 
-// directory lists the keys that a vector needs.
-func (f *forge) directory(v *vector) {
-	add := func(agency string, usable bool, k PublicKey) {
-		v.Directory = append(v.Directory, vectorKey{agency, usable, must2(k.MarshalJWK(nil))})
+// secrets lists the private keys to which the content is encrypted.
+func (f *forge) secrets(v *vector) {
+	if f.box.readers != nil {
+		v.Private = f.box.readers
+		return
 	}
-	add("ee/pbgb", true, f.keys.es256.Public())
-	add("ee/pbgb", true, f.keys.eddsa.Public())
-	add("ee/pbgb", true, f.keys.approve.Public())
-	add("it/dcpc", true, f.keys.stranger.Public())
-	for _, a := range append([]string{"ee/pbgb", "ua/npu"}, f.aud...) {
+	for _, a := range f.addressees() {
+		v.Private = append(v.Private, vectorSecret{a, must2(f.keys.enc[a].MarshalPrivate())})
+	}
+}
+
+// directory lists the keys that verify.
+func (f *forge) directory(v *vector) {
+	v.register(f.sender, true, f.keys.es256.Public())
+	v.register(f.sender, true, f.keys.eddsa.Public())
+	v.register(f.sender, true, f.keys.approve.Public())
+	v.register("it/dcpc", true, f.keys.stranger.Public())
+	if !f.hasSigner(v) {
+		v.register(f.sender, true, f.signer.Public())
+	}
+}
+
+func (f *forge) hasSigner(v *vector) bool {
+	_, _, k := v.key(f.t, f.signer.Kid())
+	return !k.IsZero()
+}
+
+func (v *vector) register(agency string, usable bool, k PublicKey) {
+	v.Directory = append(v.Directory, vectorKey{agency, usable, must2(k.MarshalJWK(nil))})
+}
+
+// encryptionDirectory lists the keys of the agencies that there are.
+func (f *forge) encryptionDirectory(v *vector) {
+	for _, a := range slices.Concat([]string{"ee/pbgb", "ua/npu"}, f.aud, f.to) {
 		if _, _, k := v.key(f.t, f.keys.enc[a].Kid()); k.IsZero() {
 			owner := a
 			if o := f.owner[a]; o != "" {
 				owner = o
 			}
-			add(owner, !f.retired[a], f.keys.enc[a].Public())
+			v.register(owner, !f.retired[a], f.keys.enc[a].Public())
 		}
 	}
-}
-
-// protectedHeader changes the JSON of the protected header of the content.
-func (f *forge) protectedHeader(change func(string) string) {
-	var j struct {
-		Protected string `json:"protected"`
-	}
-	if err := json.Unmarshal([]byte(f.encrypted()), &j); err != nil {
-		f.t.Fatal(err)
-	}
-	header, ok := decode64([]byte(j.Protected))
-	if !ok {
-		f.t.Fatal("protected header")
-	}
-	f.content = strings.Replace(f.content, j.Protected, encode64([]byte(change(string(header)))), 1)
-}
-
-// member returns the JSON of a member of the content.
-func (f *forge) member(name string) string {
-	var j map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(f.encrypted()), &j); err != nil {
-		f.t.Fatal(err)
-	}
-	return string(j[name])
-}
-
-// recipientJSON returns JWE recipient i of a general content.
-func (f *forge) recipientJSON(i int) (header, key string) {
-	var list []struct {
-		Header json.RawMessage `json:"header"`
-		Key    json.RawMessage `json:"encrypted_key"`
-	}
-	if err := json.Unmarshal([]byte(f.member("recipients")), &list); err != nil {
-		f.t.Fatal(err)
-	}
-	return string(list[i].Header), string(list[i].Key)
-}
-
-// sharedAlg encrypts with alg in the protected header, for all recipients.
-func (f *forge) sharedAlg() {
-	options := (&jose.EncrypterOptions{}).WithType(TypContent).WithContentType(CtyMessage).
-		WithHeader("iss", "ee/pbgb").WithHeader("aud", f.aud).WithHeader("jti", forgeJTI).WithHeader("alg", algEncrypt)
-	var recipients []jose.Recipient
-	for _, k := range f.encryptionKeys() {
-		recipients = append(recipients, jose.Recipient{Algorithm: jose.ECDH_ES_A256KW, Key: k.key, KeyID: k.kid})
-	}
-	obj := must2(must2(jose.NewMultiEncrypter(jose.A256GCM, recipients, options)).Encrypt([]byte(f.message)))
-	text := string(must2(general([]byte(obj.FullSerialize()))))
-	f.content = strings.ReplaceAll(text, `"alg":"`+algEncrypt+`",`, "")
 }
 
 // replace returns a change of a text that must contain old.
@@ -275,4 +273,26 @@ func (f *forge) replace(old, new string) func(string) string {
 		}
 		return strings.Replace(s, old, new, 1)
 	}
+}
+
+// replaceAll makes one change of several pairs of old and new.
+func (f *forge) replaceAll(pairs ...string) func(string) string {
+	return func(s string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			s = f.replace(pairs[i], pairs[i+1])(s)
+		}
+		return s
+	}
+}
+
+func swap(s *string, f *forge, old, new string) { *s = f.replace(old, new)(*s) }
+
+// negateY is -y in the field of P-256.
+func negateY(y []byte) []byte {
+	return new(big.Int).Sub(elliptic.P256().Params().P, new(big.Int).SetBytes(y)).FillBytes(make([]byte, 32))
+}
+
+// parseScalar is the P-256 key of a scalar.
+func parseScalar(d []byte) (*ecdsa.PrivateKey, error) {
+	return ecdsa.ParseRawPrivateKey(elliptic.P256(), d)
 }

@@ -42,12 +42,27 @@ func TestVectorsWithJWX(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			switch v.Kind {
+			case "open":
+				m := must2(ParseManifest(v.part(t, "manifest")))
+				v.jwxVerify(t, "manifest", m.Iss, m.JWS)
+				v.jwxOpen(t, m.Content.PlaintextSHA256)
+			case "content":
+				v.jwxOpen(t, "")
+			case "manifest":
+				if name == "manifest-accept-header-white-space-around" {
+					return // jwx trims a header before it verifies, against RFC 7515 section 5.2
+				}
+				m := must2(ParseManifest(v.part(t, v.Kind)))
+				v.jwxVerify(t, v.Kind, m.Iss, m.JWS)
+			case "statement":
+				s := must2(ParseStatement(v.part(t, v.Kind)))
+				v.jwxVerify(t, v.Kind, s.Iss, s.JWS)
 			case "package":
 				m := must2(ParseManifest(v.part(t, "manifest")))
 				s := must2(ParseStatement(v.part(t, "statement")))
 				v.jwxVerify(t, "manifest", m.Iss, m.JWS)
 				v.jwxVerify(t, "statement", s.Iss, s.JWS)
-				v.jwxOpen(t, m)
+				v.jwxOpen(t, m.Content.PlaintextSHA256)
 			case "acknowledgement":
 				a := must2(ParseAcknowledgement(v.part(t, v.Kind)))
 				v.jwxVerify(t, v.Kind, a.Iss, a.JWS)
@@ -88,9 +103,13 @@ func jwxSameKey(t testing.TB, raw []byte, k PublicKey) {
 	}
 }
 
-// jwxOpen opens the content for every private key of the vector.
-func (v *vector) jwxOpen(t testing.TB, m *SignedManifest) {
+// jwxOpen opens the content for every private key of the vector, to a message of
+// that digest, or to that of the vector.
+func (v *vector) jwxOpen(t testing.TB, digest string) {
 	t.Helper()
+	if len(v.Private) == 0 {
+		t.Fatal("nobody can open it")
+	}
 	for _, p := range v.Private {
 		k := must2(ParsePrivateJWK(p.JWK))
 		plaintext, err := jwxe.Decrypt(v.part(t, "content"), jwxe.WithKey(jwa.ECDH_ES_A256KW(), k.private))
@@ -98,8 +117,12 @@ func (v *vector) jwxOpen(t testing.TB, m *SignedManifest) {
 			t.Errorf("jwx for %s: %v", p.Agency, err)
 			continue
 		}
-		if digest64(plaintext) != m.Content.PlaintextSHA256 {
+		if digest != "" && digest64(plaintext) != digest {
 			t.Errorf("jwx for %s opened something else", p.Agency)
+		}
+		got, want := must2(ParseMessage(plaintext)), must2(ParseMessage(v.Message))
+		if string(must2(marshal(got))) != string(must2(marshal(want))) {
+			t.Errorf("jwx for %s opened another message", p.Agency)
 		}
 	}
 }
@@ -178,7 +201,8 @@ func jwxSigned(t testing.TB, k PrivateKey, compact, typ string) string {
 }
 
 // TestSameVerdictAsGoJOSE: our verification of signatures and that of go-jose
-// agree on every compact JWS that has the right form.
+// agree on every compact JWS that has the right form, but for what is marked as
+// refused here.
 func TestSameVerdictAsGoJOSE(t *testing.T) {
 	n := 0
 	for name, v := range loadVectors(t) {
@@ -193,7 +217,7 @@ func TestSameVerdictAsGoJOSE(t *testing.T) {
 					continue
 				}
 				n++
-				if ours, theirs := j.VerifySignature(k) == nil, joseVerifies(j.Raw, k); ours != theirs {
+				if ours, theirs := j.VerifySignature(k) == nil, joseVerifies(j.Raw, k); ours != theirs && (ours || v.LegalJOSE == "") {
 					t.Errorf("%s %s: we say %v, go-jose says %v", name, part, ours, theirs)
 				}
 			}

@@ -71,7 +71,7 @@ func TestLibraryRecipientLimit(t *testing.T) {
 	keys := newForgeKeys(t)
 	f := newForge(t, keys, "lv/vp", "ua/npu")
 	var one []json.RawMessage
-	if err := json.Unmarshal([]byte(f.memberOf("recipients")), &one); err != nil {
+	if err := json.Unmarshal([]byte(f.member("recipients")), &one); err != nil {
 		t.Fatal(err)
 	}
 	for n, ok := range map[int]bool{32: true, 33: false} {

@@ -44,15 +44,21 @@ func publishedNow(t testing.TB) []string {
 			add(d.JWK)
 		}
 		for _, p := range v.Private {
-			kids = append(kids, must2(ParsePrivateJWK(p.JWK)).Kid())
+			if k, err := ParsePrivateJWK(p.JWK); err == nil { // what does not parse is never registered
+				kids = append(kids, k.Kid())
+			}
 		}
 	}
 	slices.Sort(kids)
 	return slices.Compact(kids)
 }
 
+// TestPublishedKeysAreListed: what is published is listed. What once was stays
+// in the list, though no vector has it any more.
 func TestPublishedKeysAreListed(t *testing.T) {
-	kids := publishedNow(t)
+	kids := slices.Concat(publishedNow(t), strings.Fields(publishedText))
+	slices.Sort(kids)
+	kids = slices.Compact(kids)
 	if *update {
 		if err := os.WriteFile("published.txt", []byte(strings.Join(kids, "\n")+"\n"), 0o644); err != nil {
 			t.Fatal(err)

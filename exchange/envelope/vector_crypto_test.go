@@ -1,13 +1,17 @@
 package envelope
 
 import (
+	"crypto"
 	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,12 +25,15 @@ func withSignature(change func([]byte) []byte) func(string) string {
 }
 
 func (b *table) signatures() {
-	reject := func(name, about, reason string, change func(*forge)) {
-		b.whole("reject-"+name, about, "rejected", reason, change)
+	reject := func(name, about, reason string, change func(*forge)) *vector {
+		return b.whole("reject-"+name, about, "rejected", reason, change)
 	}
-	reject("stranger", "signed with a key of another agency", ReasonKid, func(f *forge) { f.signer = f.keys.stranger; f.headers() })
+	const holds = "the signature holds, but its key "
+	reject("stranger", "signed with a key of another agency", ReasonKid, func(f *forge) { f.signer = f.keys.stranger; f.headers() }).
+		legal(holds + "is not one of iss (RFC 8725 section 3.8)")
 	reject("kid-of-stranger", "the kid of another agency", ReasonKid, func(f *forge) { swap(&f.manifestHeader, f, f.signer.Kid(), f.keys.stranger.Kid()) })
-	reject("approval-key", "signed with a key of use approve", ReasonKeyUse, func(f *forge) { f.signer = f.keys.approve; f.headers() })
+	reject("approval-key", "signed with a key of use approve", ReasonKeyUse, func(f *forge) { f.signer = f.keys.approve; f.headers() }).
+		legal(holds + "is of another use")
 	reject("encryption-key", "the kid of an encryption key", ReasonKeyUse, func(f *forge) { swap(&f.manifestHeader, f, f.signer.Kid(), f.keys.enc["ee/pbgb"].Kid()) })
 	reject("signed-by-stranger", "the right kid, signed with another key", ReasonSignature, func(f *forge) { f.signer = f.keys.stranger })
 	reject("alg-eddsa-key-p256", "J4: EdDSA named, an EC key registered", ReasonKeyAlg, func(f *forge) { swap(&f.manifestHeader, f, "ES256", "EdDSA") })
@@ -77,18 +84,159 @@ func (b *table) signatures() {
 	reject("statement-flipped", "the statement's signature does not hold", ReasonSignature, func(f *forge) {
 		f.rawStatement = withSignature(func(s []byte) []byte { s[40] ^= 1; return s })
 	})
-	reject("statement-of-other-sender", "J32: another iss in the statement", ReasonKid, func(f *forge) { swap(&f.statementPayload, f, "ee/pbgb", "it/dcpc") })
+	reject("statement-of-other-sender", "J32: another iss in the statement", ReasonKid, func(f *forge) { swap(&f.statementPayload, f, "ee/pbgb", "it/dcpc") }).
+		legal(holds + "is not one of iss (RFC 8725 section 3.8)")
 }
 
 // plusL adds the order of the group to S, which verifies where S is not checked.
 func plusL(sig []byte) []byte {
-	l, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
-	s := slices.Clone(sig[32:])
-	slices.Reverse(s)
-	n := new(big.Int).SetBytes(s)
-	n.Add(n, l).FillBytes(s)
-	slices.Reverse(s)
-	return append(slices.Clone(sig[:32]), s...)
+	s := fromLittleEndian(sig[32:])
+	return append(slices.Clone(sig[:32]), littleEndian(s.Add(s, edOrder))...)
+}
+
+// signature is a manifest whose signature is changed or made anew.
+func (b *table) signature(name, about, reason string, signer PrivateKey, sign func(input string, sig []byte) []byte) *vector {
+	f := b.forge(func(f *forge) {
+		f.signer = signer
+		f.headers()
+		f.rawManifest = func(s string) string {
+			input := s[:strings.LastIndexByte(s, '.')]
+			sig, _ := decode64([]byte(s[len(input)+1:]))
+			return input + "." + encode64(sign(input, sig))
+		}
+	})
+	m, _, _ := f.build()
+	v := b.part(f, "manifest", "signature-"+name, about, reason, m)
+	if reason != "" {
+		v.Expect = "rejected"
+	}
+	return v
+}
+
+// es256Edges are signatures of ECDSA at the edges (FIPS 186-5 section 6.4.2).
+func (b *table) es256Edges() {
+	k := b.keys.es256
+	start := 0
+	search := func(name, about string, fits func(sig []byte) bool) {
+		start += 1000 // so that no two find the same signature
+		b.signature("accept-es256-"+name, about, "", k, func(input string, _ []byte) []byte {
+			for n := start; ; n++ {
+				if sig := signES256(k.scalar, input, n); fits(sig) {
+					return sig
+				}
+			}
+		})
+	}
+	half := new(big.Int).Rsh(elliptic.P256().Params().N, 1)
+	high := func(sig []byte) bool { return new(big.Int).SetBytes(sig[32:]).Cmp(half) > 0 }
+	search("r-zero-byte", "J18: r begins with a zero byte, which stands", func(sig []byte) bool { return sig[0] == 0 })
+	search("s-zero-byte", "J18: s begins with a zero byte, which stands", func(sig []byte) bool { return sig[32] == 0 })
+	search("high-s", "J16: s in the upper half", high)
+	search("low-s", "J16: s in the lower half", func(sig []byte) bool { return !high(sig) })
+	search("r-high-bit", "J18: r begins with a bit that DER would pad", func(sig []byte) bool { return sig[0] >= 0x80 && sig[32] >= 0x80 })
+	order := elliptic.P256().Params().N.Bytes()
+	one := append(make([]byte, 31), 1)
+	ones := slices.Repeat([]byte{0xff}, 32)
+	for name, sig := range map[string]func(sig []byte) []byte{
+		"r-ff": func(s []byte) []byte { return slices.Concat(ones, s[32:]) }, "s-ff": func(s []byte) []byte { return slices.Concat(s[:32], ones) }, "n-n": func([]byte) []byte { return slices.Concat(order, order) },
+		"1-1": func([]byte) []byte { return slices.Concat(one, one) }, "0-1": func([]byte) []byte { return slices.Concat(make([]byte, 32), one) }, "1-0": func([]byte) []byte { return slices.Concat(one, make([]byte, 32)) },
+		"ff-ff": func([]byte) []byte { return slices.Concat(ones, ones) }, "r-prime": func(s []byte) []byte { return slices.Concat(elliptic.P256().Params().P.Bytes(), s[32:]) },
+		"n-minus-r": func(s []byte) []byte { return slices.Concat(negateS(slices.Concat(s[32:], s[:32]))[32:], s[32:]) },
+		"little-endian": func(s []byte) []byte {
+			slices.Reverse(s[:32])
+			slices.Reverse(s[32:])
+			return s
+		},
+		"last-bit": func(s []byte) []byte { s[63] ^= 1; return s }, "first-bit": func(s []byte) []byte { s[0] ^= 0x80; return s },
+	} {
+		b.signature("es256-"+name, "J18: not a signature of these bytes", ReasonSignature, k, func(_ string, s []byte) []byte { return sig(s) })
+	}
+	for name, other := range map[string]func(input string) string{
+		"payload-only": func(s string) string { return s[strings.IndexByte(s, '.')+1:] }, "decoded": func(s string) string {
+			p := strings.Split(s, ".")
+			header, _ := decode64([]byte(p[0]))
+			payload, _ := decode64([]byte(p[1]))
+			return string(header) + "." + string(payload)
+		},
+		"digest": func(s string) string { sum := sha256.Sum256([]byte(s)); return string(sum[:]) }, "with-dot": func(s string) string { return s + "." }, "empty": func(string) string { return "" },
+	} {
+		b.signature("es256-of-"+name, "a signature of other bytes than header, dot, payload as they are sent", ReasonSignature, k, func(input string, _ []byte) []byte { return signES256(k.scalar, other(input), 0) })
+	}
+	b.signature("es256-of-stranger", "a signature of another key", ReasonSignature, k, func(input string, _ []byte) []byte { return rawSignature(b.keys.stranger, input) })
+	b.signature("eddsa-of-stranger", "a signature of another key", ReasonSignature, b.keys.eddsa, func(input string, _ []byte) []byte { return rawSignature(b.keys.es256, input) })
+}
+
+// eddsaEdges are signatures of Ed25519 at the edges: the equation of RFC 8032
+// section 5.1.7 without cofactor, R not of small order, S reduced.
+func (b *table) eddsaEdges() {
+	k := b.keys.eddsa
+	raw, _ := decode64([]byte(k.public.fields.x))
+	made := func(name, about, reason string, r []byte, log *big.Int) *vector {
+		return b.signature("eddsa-"+name, about, reason, k, func(input string, _ []byte) []byte { return edSign(k, raw, r, log, input) })
+	}
+	nonce := new(big.Int).SetBytes(derived("ed25519 nonce"))
+	nonce.Mod(nonce, edOrder)
+	point := edDecode(edBase).times(nonce)
+	small := edDecode(edOrder8)
+	made("accept-any-nonce", "R of any nonce: it need not be the one of RFC 8032 section 5.1.6", "", point.encode(), nonce)
+	made("r-identity", "J17: R of small order, for which the equation holds", ReasonSignature, edPoint{big.NewInt(0), big.NewInt(1)}.encode(), new(big.Int)).
+		legal("R is of small order; the equation of RFC 8032 section 5.1.7 holds")
+	for name, r := range map[string]string{
+		"identity-signed": "0100000000000000000000000000000000000000000000000000000000000080", "identity-beyond": "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"identity-beyond-signed": "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "order-2": "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"order-4": "0000000000000000000000000000000000000000000000000000000000000000", "order-4-beyond": "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"order-8": "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "no-point": "0200000000000000000000000000000000000000000000000000000000000000",
+	} {
+		made("r-"+name, "J17: R of small order, not canonical or no point", ReasonSignature, must2(hex.DecodeString(r)), new(big.Int))
+	}
+	made("r-mixed", "J17: R with a part of small order: the equation holds with cofactor only", ReasonSignature, point.add(small).encode(), nonce)
+	for name, sig := range map[string]func(sig []byte) []byte{
+		"zero": func([]byte) []byte { return make([]byte, 64) }, "s-zero": func(s []byte) []byte { return slices.Concat(s[:32], make([]byte, 32)) }, "s-l": func(s []byte) []byte { return slices.Concat(s[:32], littleEndian(edOrder)) },
+		"s-ff": func(s []byte) []byte { return slices.Concat(s[:32], slices.Repeat([]byte{0xff}, 32)) }, "s-high-bit": func(s []byte) []byte { s[63] |= 0x80; return s }, "s-bit-253": func(s []byte) []byte { s[63] |= 0x20; return s },
+		"s-plus-l": plusL, "s-plus-8-l": func(s []byte) []byte {
+			for range 8 {
+				s = plusL(s)
+			}
+			return s
+		},
+		"r-sign": func(s []byte) []byte { s[31] ^= 0x80; return s }, "swapped": func(s []byte) []byte { return slices.Concat(s[32:], s[:32]) }, "last-bit": func(s []byte) []byte { s[32] ^= 1; return s },
+		"s-negated": func(s []byte) []byte {
+			return slices.Concat(s[:32], littleEndian(new(big.Int).Sub(edOrder, fromLittleEndian(s[32:]))))
+		},
+	} {
+		b.signature("eddsa-"+name, "J17: not a signature of these bytes, or S not reduced", ReasonSignature, k, func(_ string, s []byte) []byte { return sig(s) })
+	}
+	for name, options := range map[string]*ed25519.Options{"ph": {Hash: crypto.SHA512}, "ctx": {Context: "liaison"}} {
+		b.signature("eddsa-"+name, "Ed25519"+name+" is another algorithm (RFC 8032 section 5.1)", ReasonSignature, k, func(input string, _ []byte) []byte {
+			message := []byte(input)
+			if options.Hash != 0 {
+				sum := sha512.Sum512(message)
+				message = sum[:]
+			}
+			return must2(k.private.Sign(nil, message, options))
+		})
+	}
+	b.mixedKeys(k, small, nonce)
+}
+
+// mixedKeys: a public key with a part of small order, which is not refused: the
+// equation without cofactor decides.
+func (b *table) mixedKeys(k PrivateKey, small edPoint, nonce *big.Int) {
+	raw, _ := decode64([]byte(k.public.fields.x))
+	mixed := edKey(k, edDecode(raw).add(small))
+	public := mixed.public.key.(ed25519.PublicKey)
+	sign := func(fits func(h int64) bool) func(string, []byte) []byte {
+		return func(input string, _ []byte) []byte {
+			for n := new(big.Int).Set(nonce); ; n.Add(n, big.NewInt(1)) {
+				r := edDecode(edBase).times(n).encode()
+				if h := edChallenge(r, public, input); fits(new(big.Int).And(h, big.NewInt(7)).Int64()) {
+					return edSign(k, public, r, n, input)
+				}
+			}
+		}
+	}
+	b.signature("eddsa-accept-key-mixed", "J17: a key with a part of small order that the hash cancels", "", mixed, sign(func(h int64) bool { return h == 0 }))
+	b.signature("eddsa-key-mixed", "J17: a key with a part of small order: the equation holds with cofactor only", ReasonSignature, mixed, sign(func(h int64) bool { return h != 0 }))
 }
 
 func (b *table) told() {
@@ -113,320 +261,83 @@ func (b *table) told() {
 		swap(&f.manifestPayload, f, "1797904345", "1795312345")
 	})
 	invalid("statement-jti", "the statement of another package", ReasonPairJTI, func(f *forge) { swap(&f.statementPayload, f, forgeJTI, forgeJTI2) })
-	invalid("content-jti", "J32: the content of another package", ReasonContentJTI, func(f *forge) { f.protectedHeader(f.replace(forgeJTI, forgeJTI2)) })
-	invalid("content-iss", "J33: the content of another sender", ReasonContentIss, func(f *forge) { f.protectedHeader(f.replace("ee/pbgb", "it/dcpc")) })
-	invalid("content-aud", "J32: other recipients in the content", ReasonContentAud, func(f *forge) { f.protectedHeader(f.replace(`["lv/vp"]`, `["lv/vp","ua/npu"]`)) })
+	invalid("content-jti", "J32: the content of another package", ReasonContentJTI, func(f *forge) { f.box.protect = f.replace(forgeJTI, forgeJTI2) })
+	invalid("content-iss", "J33: the content of another sender", ReasonContentIss, func(f *forge) { f.box.protect = f.replace("ee/pbgb", "it/dcpc") })
+	invalid("content-aud", "J32: other recipients in the content", ReasonContentAud, func(f *forge) { f.box.protect = f.replace(`["lv/vp"]`, `["lv/vp","ua/npu"]`) })
 	invalid("content-aud-order", "the recipients in another order", ReasonContentAud, func(f *forge) {
-		f.protectedHeader(f.replace(`["lv/vp","ua/npu"]`, `["ua/npu","lv/vp"]`))
+		f.box.protect = f.replace(`["lv/vp","ua/npu"]`, `["ua/npu","lv/vp"]`)
 	}, "lv/vp", "ua/npu")
 	invalid("manifest-aud", "J32: other recipients in the manifest", ReasonContentAud, func(f *forge) { swap(&f.manifestPayload, f, "@AUD@", `["ua/npu"]`) })
-	invalid("recipient-missing", "an agency of aud without a JWE recipient", ReasonRecipientMissing, func(f *forge) {
-		f.aud = []string{"lv/vp"}
-		f.encrypted()
-		f.aud = []string{"lv/vp", "ua/npu"}
-		f.protectedHeader(f.replace(`["lv/vp"]`, `["lv/vp","ua/npu"]`))
-	}, "lv/vp", "ua/npu")
-	invalid("recipient-extra", "J29: a JWE recipient that is not in aud", ReasonRecipientExtra, func(f *forge) {
-		f.aud = []string{"lv/vp", "ua/npu"}
-		f.encrypted()
-		f.aud = []string{"lv/vp"}
-		f.protectedHeader(f.replace(`["lv/vp","ua/npu"]`, `["lv/vp"]`))
-	}, "lv/vp")
-	invalid("recipient-unknown", "a key that nobody has registered", ReasonRecipientUnknown, func(f *forge) {
-		kid := f.keys.enc["lv/vp"].Kid()
-		f.protectedHeader(f.replace(kid, forgeSalt))
-	})
-	invalid("recipient-signing-key", "the kid of nobody's encryption key", ReasonRecipientExtra, func(f *forge) {
-		f.protectedHeader(f.replace(f.keys.enc["lv/vp"].Kid(), f.keys.stranger.Kid()))
-	})
+	invalid("recipient-missing", "an agency of aud without a JWE recipient", ReasonRecipientMissing, func(f *forge) { f.to = []string{"lv/vp"}; f.box.apart = true }, "lv/vp", "ua/npu")
+	invalid("recipient-extra", "J29: a JWE recipient that is not in aud", ReasonRecipientExtra, func(f *forge) { f.to = []string{"lv/vp", "ua/npu"} })
+	named := func(kid string) func(f *forge) {
+		return func(f *forge) {
+			f.box.to = func(int, string) (string, *ecdh.PublicKey) {
+				return kid, must2(f.keys.enc["lv/vp"].public.key.(*ecdsa.PublicKey).ECDH())
+			}
+		}
+	}
+	invalid("recipient-unknown", "a key that nobody has registered", ReasonRecipientUnknown, named(forgeSalt))
+	invalid("recipient-signing-key", "the kid of a signing key is nobody's encryption key", ReasonRecipientUnknown, named(b.keys.stranger.Kid()))
+	invalid("recipient-own-signing-key", "the kid of the sender's signing key", ReasonRecipientUnknown, named(b.keys.es256.Kid()))
 	invalid("recipient-retired", "J37: a retired key", ReasonRecipientRetired, func(f *forge) { f.retired = map[string]bool{"lv/vp": true} })
+	invalid("copy-retired", "J37: a retired key of the sender for its copy", ReasonRecipientRetired, func(f *forge) { f.copied = true; f.retired = map[string]bool{"ee/pbgb": true} })
+	invalid("recipient-retired-second", "J37: a retired key among others", ReasonRecipientRetired, func(f *forge) { f.retired = map[string]bool{"ua/npu": true} }, "lv/vp", "ua/npu")
 	twice := func(f *forge, owner string) {
-		f.aud = []string{"lv/vp", "ua/npu"}
-		f.copied = owner == "ee/pbgb"
-		f.encrypted()
-		f.aud = []string{"lv/vp"}
+		f.to = []string{"lv/vp", "ua/npu"}
+		if owner == "ee/pbgb" {
+			f.to = append(f.to, owner)
+		}
 		f.owner = map[string]string{"ua/npu": owner}
-		f.protectedHeader(f.replace(`["lv/vp","ua/npu"]`, `["lv/vp"]`))
 	}
 	invalid("recipient-twice", "J29: two keys of one agency", ReasonRecipientTwice, func(f *forge) { twice(f, "lv/vp") })
 	invalid("copy-twice", "J29: two keys of the sender", ReasonRecipientTwice, func(f *forge) { twice(f, "ee/pbgb") })
-	invalid("only-copy", "a copy for the sender instead of the recipient", ReasonRecipientMissing, func(f *forge) {
-		f.protectedHeader(f.replace(f.keys.enc["lv/vp"].Kid(), f.keys.enc["ee/pbgb"].Kid()))
-	})
+	invalid("recipient-twice-other-missing", "J29: two keys of one agency of aud, none of the other", ReasonRecipientTwice, func(f *forge) { f.owner = map[string]string{"ua/npu": "lv/vp"} }, "lv/vp", "ua/npu")
+	invalid("only-copy", "a copy for the sender instead of the recipient", ReasonRecipientMissing, func(f *forge) { f.to = []string{"ee/pbgb"} })
 }
 
-// epkOf is a fresh public JWK on a curve, under a name.
-func epkOf(c ecdh.Curve, crv string) string {
-	raw := must2(c.GenerateKey(rand.Reader)).PublicKey().Bytes()
-	n := (len(raw) - 1) / 2
-	return `{"kty":"EC","crv":"` + crv + `","x":"` + encode64(raw[1:1+n]) + `","y":"` + encode64(raw[1+n:]) + `"}`
-}
-
-func (b *table) contentHeaders() {
-	header := func(name, about, reason string, change func(f *forge, h string) string) {
-		b.content(name, about, reason, func(f *forge) { f.protectedHeader(func(h string) string { return change(f, h) }) })
+// toldEdges: what binds the parts to each other and to now, one step beyond.
+func (b *table) toldEdges() {
+	invalid := func(name, about, reason string, change func(*forge), aud ...string) {
+		b.whole("invalid-"+name, about, "invalid", reason, change, aud...)
 	}
-	with := func(old, new string) func(*forge, string) string {
-		return func(f *forge, h string) string { return f.replace(old, new)(h) }
+	for name, origin := range map[string]string{"case": "Demo.liaison.example/ledger", "slash": testExchange + "/", "prefix": strings.TrimSuffix(testExchange, "r"), "port": "demo.liaison.example:443/ledger", "one": "x"} {
+		invalid("exchange-"+name, "an origin is compared byte for byte", ReasonExchange, func(f *forge) { swap(&f.manifestPayload, f, testExchange, origin) })
 	}
-	for _, alg := range []string{"dir", "RSA1_5", "RSA-OAEP-256", "A256KW", "ECDH-ES", "ECDH-ES+A128KW", "PBES2-HS256+A128KW", "HPKE-0"} {
-		header("alg-"+strings.ToLower(alg), "J26: ECDH-ES+A256KW only", ReasonAlg, with(algEncrypt, alg))
-	}
-	for _, enc := range []string{"A128GCM", "A128CBC-HS256", "A256CBC-HS512", "XC20P"} {
-		header("enc-"+strings.ToLower(enc), "J26: A256GCM only", ReasonAlg, with("A256GCM", enc))
-	}
-	for name, extra := range map[string]string{
-		"zip": `"zip":"DEF"`, "crit": `"crit":["x"]`, "jku": `"jku":"http://127.0.0.1/"`, "jwk": `"jwk":{}`, "x5u": `"x5u":"http://127.0.0.1/"`, "x5c": `"x5c":[]`,
-		"apu": `"apu":"AAAA"`, "apv": `"apv":"AAAA"`, "p2c": `"p2c":2147483648`, "exp": `"exp":1`, "case": `"Enc":"A256GCM"`,
+	for name, times := range map[string][3]string{
+		"iat-0": {"0", "1", ReasonIAT}, "iat-most": {"9007199254740991", "9007199254740991", ReasonIAT}, "iat-milliseconds": {"1795312345000", "1797904345000", ReasonIAT}, "exp-0": {"1795312345", "0", ReasonEXP},
+		"exp-most": {"1795312345", "9007199254740991", ReasonEXP}, "exp-milliseconds": {"1795312345", "1797904345000", ReasonEXP}, "exp-now": {"1795312045", "1795312345", ReasonExpired},
 	} {
-		header("header-"+name, "J25: header members are exactly those of the specification", ReasonUnknownMember, with(`"enc"`, extra+`,"enc"`))
-	}
-	header("header-twice", "J14: no member twice", ReasonDuplicateMember, with(`"enc"`, `"\u0065nc":"A256GCM","enc"`))
-	header("typ", "J36: its own typ", ReasonTyp, with(TypContent, TypManifest))
-	header("cty", "a message", ReasonTyp, with(CtyMessage, "JWT"))
-	header("no-cty", "cty is required", ReasonMissingMember, with(`"cty":"`+CtyMessage+`",`, ""))
-	header("no-iss", "iss is required", ReasonMissingMember, with(`"iss":"ee/pbgb",`, ""))
-	header("no-kid", "kid is required", ReasonMissingMember, func(f *forge, h string) string {
-		return f.replace(`"kid":"`+f.keys.enc["lv/vp"].Kid()+`",`, "")(h)
-	})
-	header("kid", "a thumbprint", ReasonValue, func(f *forge, h string) string { return f.replace(f.keys.enc["lv/vp"].Kid(), "lv-key-1")(h) })
-	epk := func(name, about, reason string, change func(epk map[string]string) string) {
-		header("epk-"+name, about, reason, func(f *forge, h string) string {
-			var j struct {
-				EPK map[string]string `json:"epk"`
-			}
-			if err := json.Unmarshal([]byte(h), &j); err != nil {
-				b.t.Fatal(err)
-			}
-			start := strings.Index(h, `"epk":{`) + len(`"epk":`)
-			end := start + strings.IndexByte(h[start:], '}') + 1
-			return h[:start] + change(j.EPK) + h[end:]
+		invalid(name, "J35: times, one step beyond or in another unit", times[2], func(f *forge) {
+			swap(&f.manifestPayload, f, `"iat":1795312345,"exp":1797904345`, `"iat":`+times[0]+`,"exp":`+times[1])
 		})
 	}
-	set := func(k, v string) func(map[string]string) string {
-		return func(m map[string]string) string { m[k] = v; return string(must2(json.Marshal(m))) }
-	}
-	epk("off-curve", "J27: not a point", ReasonCurve, func(m map[string]string) string { return set("y", m["x"])(m) })
-	epk("infinity", "J27: not a point", ReasonCurve, func(m map[string]string) string { m["x"] = encode64(make([]byte, 32)); return set("y", m["x"])(m) })
-	epk("not-reduced", "J27: a coordinate beyond the prime", ReasonCurve, func(m map[string]string) string { return set("x", encode64(slices.Repeat([]byte{0xff}, 32)))(m) })
-	epk("p384", "J27: another curve", ReasonValue, func(map[string]string) string { return epkOf(ecdh.P384(), "P-384") })
-	epk("p384-as-p256", "J27: coordinates of another curve", ReasonBase64, func(map[string]string) string { return epkOf(ecdh.P384(), "P-256") })
-	epk("x25519", "J27: another kind", ReasonValue, func(m map[string]string) string { return `{"kty":"OKP","crv":"X25519","x":"` + m["x"] + `"}` })
-	epk("short", "J27: 32 bytes", ReasonBase64, set("x", "AAAA"))
-	epk("private", "no private half", ReasonUnknownMember, set("d", forgeSalt))
-	epk("kid", "exactly kty, crv, x, y", ReasonUnknownMember, set("kid", "x"))
-	epk("no-y", "exactly kty, crv, x, y", ReasonMissingMember, func(m map[string]string) string { delete(m, "y"); return string(must2(json.Marshal(m))) })
-	epk("bits", "canonical base64url", ReasonBase64, set("x", forgeSalt[:42]+"9"))
-	header("aud-32", "1 to 31 recipients", ReasonCount, with(`["lv/vp"]`, string(must2(json.Marshal(manyAgencies(32))))))
-	header("header-long", "J23: at most 4 KiB", ReasonTooLarge, func(_ *forge, h string) string { return h + strings.Repeat(" ", maxHeader) })
-}
-
-func (b *table) contentForms() {
-	member := func(name, about, reason, which, value string) {
-		b.content(name, about, reason, func(f *forge) { swap(&f.content, f, f.member(which), value) })
-	}
-	for name, m := range map[string]string{"unprotected": `"unprotected":{}`, "aad": `"aad":"AAAA"`, "case": `"IV":"AAAA"`, "payload": `"payload":"AAAA","signature":"AAAA"`} {
-		b.content("member-"+name, "no other members", ReasonUnknownMember, func(f *forge) { swap(&f.content, f, `"iv"`, m+`,"iv"`) })
-	}
-	b.content("member-twice", "J14: no member twice", ReasonDuplicateMember, func(f *forge) { swap(&f.content, f, `"iv"`, `"\u0069v":`+f.member("iv")+`,"iv"`) })
-	for n, size := range map[string]int{"0": 0, "39": 39, "41": 41, "32": 32} {
-		reason := ReasonValue
-		if size == 0 {
-			reason = ReasonBase64
+	b.accept("exp-next-second", "exp one second after now", func(f *forge) { swap(&f.manifestPayload, f, "1797904345", "1795312346") })
+	b.accept("exp-90-days-of-early-iat", "90 days from iat, not from now", func(f *forge) {
+		swap(&f.manifestPayload, f, `"iat":1795312345,"exp":1797904345`, `"iat":1795312645,"exp":1803088645`)
+	})
+	size := func(f *forge, d int) { swap(&f.manifestPayload, f, "@SIZE@", strconv.Itoa(len(f.encrypted())+d)) }
+	invalid("content-size-less", "one byte less than the content has", ReasonContentSize, func(f *forge) { size(f, -1) })
+	invalid("content-size-more", "one byte more than the content has", ReasonContentSize, func(f *forge) { size(f, 1) })
+	invalid("content-space-after", "one space after the content that was hashed", ReasonContentDigest, func(f *forge) { f.rawContent = func(s string) string { return s + " " } })
+	invalid("content-reordered", "the members of the content in another order than it was hashed", ReasonContentDigest, func(f *forge) {
+		f.rawContent = func(s string) string {
+			tag := `,"tag":` + f.member("tag")
+			return "{" + tag[1:] + "," + f.replace(tag, "")(s)[1:]
 		}
-		member("key-"+n, "J28: 40 bytes", reason, "encrypted_key", `"`+encode64(make([]byte, size))+`"`)
-	}
-	for n, size := range map[string]int{"11": 11, "13": 13, "16": 16} {
-		member("iv-"+n, "J28: 12 bytes", ReasonValue, "iv", `"`+encode64(make([]byte, size))+`"`)
-	}
-	for n, size := range map[string]int{"4": 4, "15": 15, "17": 17} {
-		member("tag-"+n, "J28: 16 bytes", ReasonValue, "tag", `"`+encode64(make([]byte, size))+`"`)
-	}
-	member("iv-empty", "J28: 12 bytes", ReasonBase64, "iv", `""`)
-	member("tag-empty", "J28: 16 bytes", ReasonBase64, "tag", `""`)
-	member("ciphertext-empty", "not empty", ReasonBase64, "ciphertext", `""`)
-	member("ciphertext-newline", "J19: nothing inside", ReasonBase64, "ciphertext", `"AAAA AAAA"`)
-	member("ciphertext-padded", "J19: no padding", ReasonBase64, "ciphertext", `"AAA="`)
-	member("ciphertext-bits", "J19: unused bits are zero", ReasonBase64, "ciphertext", `"AAB"`)
-	member("ciphertext-number", "a string", ReasonType, "ciphertext", `1`)
-	member("protected-standard", "J19: the alphabet of base64url", ReasonBase64, "protected", `"`+base64.StdEncoding.EncodeToString([]byte(">>>???"))+`"`)
-	b.content("no-tag", "every member is required", ReasonMissingMember, func(f *forge) { swap(&f.content, f, `,"tag":`+f.member("tag"), "") })
-	b.content("no-recipient", "encrypted_key or recipients", ReasonMissingMember, func(f *forge) { swap(&f.content, f, `"encrypted_key":`+f.member("encrypted_key")+",", "") })
-	b.content("recipients-0", "at least one", ReasonCount, func(f *forge) { swap(&f.content, f, f.member("recipients"), "[]") }, "lv/vp", "ua/npu")
-	b.content("recipients-33", "J29: at most 32", ReasonCount, func(f *forge) {
-		header, key := f.recipientJSON(0)
-		one := `{"header":` + header + `,"encrypted_key":` + key + `}`
-		swap(&f.content, f, f.member("recipients"), "["+strings.Repeat(one+",", 32)+one+"]")
-	}, "lv/vp", "ua/npu")
-	b.content("recipient-twice", "J29: distinct kid", ReasonDuplicateValue, func(f *forge) {
-		header, key := f.recipientJSON(0)
-		one := `{"header":` + header + `,"encrypted_key":` + key + `}`
-		swap(&f.content, f, f.member("recipients"), "["+one+","+one+"]")
-	}, "lv/vp", "ua/npu")
-	b.content("key-beside-recipients", "RFC 7516 section 7.2: the forms do not mix", ReasonUnknownMember, func(f *forge) {
-		_, key := f.recipientJSON(0)
-		swap(&f.content, f, `"iv"`, `"encrypted_key":`+key+`,"iv"`)
-	}, "lv/vp", "ua/npu")
-	b.content("header-beside-recipients", "RFC 7516 section 7.2: the forms do not mix", ReasonUnknownMember, func(f *forge) {
-		header, _ := f.recipientJSON(0)
-		swap(&f.content, f, `"iv"`, `"header":`+header+`,"iv"`)
-	}, "lv/vp", "ua/npu")
-	b.content("both-headers", "RFC 7516 section 7.2.1: a parameter in one header only", ReasonDuplicateMember, func(f *forge) {
-		swap(&f.content, f, `"iv"`, `"header":{"alg":"`+algEncrypt+`"},"iv"`)
 	})
-	b.content("empty-header", "RFC 7516 section 7.2.1: no empty header", ReasonMissingMember, func(f *forge) { swap(&f.content, f, `"iv"`, `"header":{},"iv"`) })
-	b.content("recipient-header-enc", "enc stands in the protected header", ReasonUnknownMember, func(f *forge) {
-		header, _ := f.recipientJSON(0)
-		swap(&f.content, f, header, strings.Replace(header, "{", `{"enc":"A256GCM",`, 1))
-	}, "lv/vp", "ua/npu")
-	b.content("recipient-header-apu", "apu and apv are refused", ReasonUnknownMember, func(f *forge) {
-		header, _ := f.recipientJSON(1)
-		swap(&f.content, f, header, strings.Replace(header, "{", `{"apu":"AAAA",`, 1))
-	}, "lv/vp", "ua/npu")
-	b.content("recipient-no-epk", "each recipient has its epk", ReasonMissingMember, func(f *forge) {
-		header, _ := f.recipientJSON(1)
-		start := strings.Index(header, `"epk":{`)
-		end := start + strings.IndexByte(header[start:], '}') + 2
-		swap(&f.content, f, header, header[:start]+header[end:])
-	}, "lv/vp", "ua/npu")
-	b.content("compact", "the JSON serialization only", ReasonType, func(f *forge) {
-		f.content = strings.Trim(f.member("protected"), `"`) + "." + strings.Trim(f.member("encrypted_key"), `"`) + "." + strings.Trim(f.member("iv"), `"`) + "." +
-			strings.Trim(f.member("ciphertext"), `"`) + "." + strings.Trim(f.member("tag"), `"`)
+	invalid("statement-malleated", "J16: the statement's digest is that of the statement as sent, its twin has another", ReasonStatementDigest, func(f *forge) { f.rawStatement = malleate })
+	invalid("statement-digest-of-payload", "the digest of the statement's payload is not that of the statement", ReasonStatementDigest, func(f *forge) {
+		swap(&f.manifestPayload, f, "@STATEMENT@", digest64([]byte(f.statementPayload)))
 	})
-	b.content("jws", "J40: a JWS is no content", ReasonType, func(f *forge) { f.content, _, _ = f.build() })
-	b.content("empty", "not empty", ReasonType, func(f *forge) { f.content = ""; f.rawContent = nil })
-	b.content("trailing", "nothing after", ReasonJSON, func(f *forge) { f.content += "{}" })
-	b.content("utf8", "J24: valid UTF-8", ReasonCharacters, func(f *forge) { swap(&f.content, f, `"iv"`, "\"\xff\":1,\"iv\"") })
-	b.content("nested", "J39: no JWE in a JWE's place", ReasonType, func(f *forge) { swap(&f.content, f, f.member("ciphertext"), f.content) })
-}
-
-func (b *table) acknowledgements() {
-	const text = `{"exchange":"` + testExchange + `","iss":"ee/pbgb","sub":"` + forgeJTI + `","iat":1795312345,"manifest_sha256":"` + forgeSalt + `",` +
-		`"decision":"` + forgeJTI2 + `","obligations":[{"code":"no_judicial_use","params":{}},{"code":"erase_after","params":{"days":30}}]}`
-	b.signed("acknowledgement", text, TypAcknowledgement, b.keys.es256, []signedCase{
-		{"accept", "two obligations", "accept", "", "", ""},
-		{"accept-none", "no obligation", "accept", "", `[{"code":"no_judicial_use","params":{}},{"code":"erase_after","params":{"days":30}}]`, `[]`},
-		{"no-params", "params is required, if only {}", "malformed", ReasonMissingMember, `,"params":{}`, ``},
-		{"params-list", "params is an object", "malformed", ReasonType, `"params":{}`, `"params":[]`},
-		{"params-fraction", "integers only", "malformed", ReasonNumber, `{"days":30}`, `{"days":30.0}`},
-		{"params-twice", "J14: no member twice", "malformed", ReasonDuplicateMember, `{"days":30}`, `{"days":30,"days":1}`},
-		{"officer", "officer and justification are not in it", "malformed", ReasonUnknownMember, `"iat"`, `"officer":"x","iat"`},
-		{"no-obligations", "every member is required", "malformed", ReasonMissingMember, `,"obligations":[{"code":"no_judicial_use","params":{}},{"code":"erase_after","params":{"days":30}}]`, ``},
-		{"digest", "base64url of 32 bytes", "malformed", ReasonValue, forgeSalt, "x"},
-		{"sub", "a package id", "malformed", ReasonValue, `"sub":"` + forgeJTI, `"sub":"x`},
-		{"iat", "within 5 minutes", "invalid", ReasonIAT, `1795312345`, `1795311345`},
-		{"exchange", "another exchange", "invalid", ReasonExchange, testExchange, "other.example/ledger"},
-		{"other-agency", "the key of another agency", "rejected", ReasonKid, "ee/pbgb", "lv/vp"},
+	invalid("content-digest-of-ciphertext", "the digest of the ciphertext is not that of the content", ReasonContentDigest, func(f *forge) {
+		f.encrypted()
+		ciphertext, _ := decode64([]byte(f.text("ciphertext")))
+		swap(&f.manifestPayload, f, "@CONTENT@", digest64(ciphertext))
 	})
-}
-
-func (b *table) approvals() {
-	const text = `{"exchange":"` + testExchange + `","iss":"ee/pbgb","sub":"` + forgeJTI + `","iat":1795312345,"manifest_sha256":"` + forgeSalt + `",` +
-		`"recipient":"lv/vp","codes":["originator_consent","R31"],"verdict":"granted"}`
-	b.signed("approval", text, TypApproval, b.keys.approve, []signedCase{
-		{"accept", "granted", "accept", "", "", ""},
-		{"accept-refused", "refused", "accept", "", "granted", "refused"},
-		{"verdict", "granted or refused", "malformed", ReasonValue, "granted", "maybe"},
-		{"codes-empty", "at least one code", "malformed", ReasonCount, `["originator_consent","R31"]`, `[]`},
-		{"codes-twice", "each once", "malformed", ReasonDuplicateValue, `"R31"`, `"R31","R31"`},
-		{"no-recipient", "every member is required", "malformed", ReasonMissingMember, `"recipient":"lv/vp",`, ``},
-		{"unknown", "no unknown members", "malformed", ReasonUnknownMember, `"iat"`, `"exp":1,"iat"`},
-		{"iat", "within 5 minutes", "invalid", ReasonIAT, `1795312345`, `1795313345`},
+	invalid("content-aud-fewer", "J32: fewer recipients in the content", ReasonContentAud, func(f *forge) { f.box.protect = f.replace(`["lv/vp","ua/npu"]`, `["lv/vp"]`) }, "lv/vp", "ua/npu")
+	invalid("content-swapped", "J32: the content of another package of the same sender", ReasonContentJTI, func(f *forge) {
+		swap(&f.manifestPayload, f, forgeJTI, forgeJTI2)
+		swap(&f.statementPayload, f, forgeJTI, forgeJTI2)
 	})
-	b.signed("approval", text, TypApproval, b.keys.es256, []signedCase{{"signing-key", "a key of use sig", "rejected", ReasonKeyUse, "", ""}})
-	b.signed("approval", text, TypAcknowledgement, b.keys.approve, []signedCase{{"typ", "J36: the typ of another part", "malformed", ReasonTyp, "", ""}})
-}
-
-type signedCase struct{ name, about, expect, reason, old, new string }
-
-func (b *table) signed(kind, text, typ string, k PrivateKey, cases []signedCase) {
-	for _, c := range cases {
-		f := newForge(b.t, b.keys, "lv/vp")
-		payload := text
-		if c.old != "" {
-			swap(&payload, f, c.old, c.new)
-		}
-		v := &vector{About: c.about, Kind: kind, Expect: c.expect, Reason: c.reason, Exchange: testExchange, Now: testNow.Unix()}
-		f.directory(v)
-		f.put(v, kind, compact(k, `{"alg":"`+k.public.alg+`","kid":"`+k.Kid()+`","typ":"`+typ+`"}`, payload))
-		b.add(kind+"-"+c.name, v)
-	}
-}
-
-func (b *table) keysAndSets() {
-	f := &forge{t: b.t}
-	sig := string(must2(b.keys.es256.Public().MarshalJWK(nil)))
-	edd := string(must2(b.keys.eddsa.Public().MarshalJWK([][]byte{[]byte("not looked into here")})))
-	enc := string(must2(b.keys.enc["lv/vp"].Public().MarshalJWK(nil)))
-	private := string(must2(b.keys.es256.MarshalPrivate()))
-	key := func(name, about, reason, base, old, new string) {
-		b.text("public-key", name, about, reason, f.replace(old, new)(base))
-	}
-	x := b.keys.es256.public.fields.x
-	key("accept-es256", "P-256 for signatures", "", sig, "{", "{")
-	key("accept-eddsa", "Ed25519, with a chain", "", edd, "{", "{")
-	key("accept-enc", "P-256 for encryption", "", enc, "{", "{")
-	key("accept-least", "without kid and alg", "", `{"kty":"EC","crv":"P-256","x":"`+x+`","y":"`+b.keys.es256.public.fields.y+`","use":"policy"}`, "{", "{")
-	key("private", "no private half", ReasonUnknownMember, private, "{", "{")
-	key("key-ops", "use instead of key_ops", ReasonUnknownMember, sig, "{", `{"key_ops":["verify"],`)
-	key("off-curve", "J27: not a point", ReasonCurve, sig, `"x":"`+x, `"x":"`+forgeSalt)
-	key("p384", "another curve", ReasonValue, sig, "P-256", "P-384")
-	key("no-y", "both coordinates", ReasonValue, sig, `"y":"`+b.keys.es256.public.fields.y+`",`, "")
-	key("kid", "kid is the thumbprint", ReasonKeyMismatch, sig, b.keys.es256.Kid(), forgeSalt)
-	key("alg", "alg is the key's", ReasonKeyMismatch, sig, ES256, EdDSA)
-	key("use", "a known use", ReasonValue, sig, `"sig"`, `"tls"`)
-	key("no-use", "use is required", ReasonMissingMember, sig, `"use":"sig",`, "")
-	key("eddsa-enc", "no encryption with Ed25519", ReasonValue, f.replace(`"alg":"EdDSA",`, "")(edd), `"sig"`, `"enc"`)
-	key("x5c-url", "x5c is standard base64", ReasonBase64, sig, "{", `{"x5c":["__-_"],`)
-	key("x5c-empty", "x5c has a certificate", ReasonCount, sig, "{", `{"x5c":[],`)
-	for i, y := range smallOrder {
-		point, _ := new(big.Int).SetString(y, 16)
-		raw := point.FillBytes(make([]byte, 32))
-		key("small-order-"+string(rune('0'+i)), "J17: a point of small order", ReasonCurve, `{"kty":"OKP","crv":"Ed25519","x":"`+encode64(raw)+`","use":"sig"}`, "{", "{")
-		raw[31] |= 0x80
-		key("small-order-signed-"+string(rune('0'+i)), "J17: a point of small order", ReasonCurve, `{"kty":"OKP","crv":"Ed25519","x":"`+encode64(raw)+`","use":"sig"}`, "{", "{")
-	}
-	beyond := append([]byte{0xf0}, slices.Repeat([]byte{0xff}, 31)...)
-	beyond[31] = 0x7f
-	key("not-canonical", "J17: y beyond the prime", ReasonCurve, `{"kty":"OKP","crv":"Ed25519","x":"`+encode64(beyond)+`","use":"sig"}`, "{", "{")
-	key("not-a-point", "J17: no x for this y", ReasonCurve, `{"kty":"OKP","crv":"Ed25519","x":"`+encode64(append([]byte{2}, make([]byte, 31)...))+`","use":"sig"}`, "{", "{")
-	b.text("private-key", "accept", "P-256", "", private)
-	b.text("private-key", "accept-eddsa", "Ed25519", "", string(must2(b.keys.eddsa.MarshalPrivate())))
-	b.text("private-key", "public", "d is required", ReasonMissingMember, sig)
-	b.text("private-key", "other-d", "d belongs to x and y", ReasonKeyMismatch, withD(private, forgeSalt))
-	b.text("private-key", "zero-d", "d is a scalar", ReasonKeyMismatch, withD(private, encode64(make([]byte, 32))))
-	b.text("key-set", "accept", "three keys", "", `{"keys":[`+sig+","+edd+","+enc+`]}`)
-	b.text("key-set", "accept-empty", "no key", "", `{"keys":[]}`)
-	b.text("key-set", "twice", "J38: each key once", ReasonDuplicateValue, `{"keys":[`+sig+","+enc+","+sig+`]}`)
-	b.text("key-set", "private", "no private half", ReasonUnknownMember, `{"keys":[`+private+`]}`)
-	b.text("key-set", "bare-key", "a set, not a key", ReasonUnknownMember, sig)
-}
-
-// withD replaces the private half of a JWK.
-func withD(jwk, d string) string {
-	start := strings.Index(jwk, `"d":"`) + len(`"d":"`)
-	return jwk[:start] + d + jwk[start+strings.IndexByte(jwk[start:], '"'):]
-}
-
-func (b *table) messages() {
-	salt := `"salt":"` + forgeSalt + `"`
-	attachment := func(name string) string {
-		return `{` + salt + `,"attachments":[{"name":"` + name + `","media_type":"application/pdf","key":"` + forgeSalt + `","size":1,"sha256":"` + forgeSalt + `"}]}`
-	}
-	b.text("message", "no-salt", "salt is required", ReasonMissingMember, `{"text":"x"}`)
-	b.text("message", "salt-short", "32 bytes", ReasonBase64, `{"salt":"AAAA"}`)
-	b.text("message", "unknown", "no unknown members", ReasonUnknownMember, `{`+salt+`,"html":"x"}`)
-	b.text("message", "twice", "no member twice", ReasonDuplicateMember, `{`+salt+`,"structured":{"format":"x","body":{"a":1,"a":2}}}`)
-	b.text("message", "nul", "no control character", ReasonCharacters, `{`+salt+`,"text":"\u0000"}`)
-	b.text("message", "raw-newline", "a line break is escaped", ReasonCharacters, "{"+salt+",\"text\":\"a\nb\"}")
-	b.text("message", "name-path", "a name, no path", ReasonValue, attachment("../x"))
-	b.text("message", "name-backslash", "a name, no path", ReasonValue, attachment(`a\\b`))
-	b.text("message", "name-dots", "a name", ReasonValue, attachment(".."))
-	b.text("message", "name-bidi", "no control of the writing direction", ReasonValue, attachment("a\u202efdp.exe"))
-	b.text("message", "name-newline", "no control character", ReasonValue, attachment(`a\nb`))
-	b.text("message", "name-empty", "a name", ReasonValue, attachment(""))
-	b.text("message", "counts-fraction", "counts are integers", ReasonNumber, `{`+salt+`,"counts":{"a":1.5}}`)
-	b.text("message", "number-long", "a number of at most 64 characters", ReasonNumber, `{`+salt+`,"structured":{"format":"x","body":`+strings.Repeat("9", 65)+`}}`)
-	b.text("message", "depth", "at most 16 levels", ReasonDepth, `{`+salt+`,"structured":{"format":"x","body":`+strings.Repeat("[", 15)+strings.Repeat("]", 15)+`}}`)
-	b.text("message", "accept-depth", "16 levels", "", `{`+salt+`,"structured":{"format":"x","body":`+strings.Repeat("[", 14)+strings.Repeat("]", 14)+`}}`)
 }

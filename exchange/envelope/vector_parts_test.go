@@ -17,8 +17,8 @@ func negateS(sig []byte) []byte {
 }
 
 // payload adds a manifest refused for its payload after one replacement.
-func (b *table) payload(name, about, reason, old, new string) {
-	b.manifest(name, about, reason, func(f *forge) { swap(&f.manifestPayload, f, old, new) })
+func (b *table) payload(name, about, reason, old, new string) *vector {
+	return b.manifest(name, about, reason, func(f *forge) { swap(&f.manifestPayload, f, old, new) })
 }
 
 func (b *table) manifestJSON() {
@@ -181,22 +181,22 @@ const fullMeta = `{"v":1,"message_type":"answer","content_kind":"operational","c
 "led39":{"specific_case":true,"strictly_necessary":true,"rights_balanced":true,"authority_ineffective":true,"authority_informed":false},
 "language":"uk","structured_format":"umf:2.0","profiling_used":false,"ext":{"ua":{"a":[1,null,{"b":"c"}]},"lv":{}}}`
 
+const why = "Two suspects of case EE-2026-0117 were seen in Riga."
+
+// statement is a statement after one replacement in its payload.
+func (b *table) statement(name, about, reason, old, new string) *vector {
+	f := b.forge(nil)
+	swap(&f.statementPayload, f, old, new)
+	return b.part(f, "statement", name, about, reason, compact(f.signer, f.statementHeader, f.statementPayload))
+}
+
 func (b *table) statements() {
-	st := func(name, about, reason, old, new string) {
-		f := newForge(b.t, b.keys, "lv/vp")
-		swap(&f.statementPayload, f, old, new)
-		_, s, _ := f.build()
-		v := &vector{About: about, Kind: "statement", Expect: "malformed", Reason: reason}
-		f.put(v, "statement", s)
-		b.add("statement-"+name, v)
-	}
-	why := "Two suspects of case EE-2026-0117 were seen in Riga."
+	st := b.statement
 	st("short", "at least 20 characters", ReasonValue, why, strings.Repeat("õ", 19))
 	st("long", "at most 500 characters", ReasonValue, why, strings.Repeat("x", 501))
 	st("officer-name", "a pseudonym, no name", ReasonValue, "officer-17", "Jaan Tamm")
 	st("officer-empty", "a pseudonym", ReasonValue, "officer-17", "")
 	st("officer-long", "at most 64 characters", ReasonValue, "officer-17", strings.Repeat("o", 65))
-	st("no-texts", "every member is required", ReasonMissingMember, `,"texts":{"urgency":"They may leave today."}`, "")
 	st("unknown", "no unknown members", ReasonUnknownMember, `"officer"`, `"aud":"x","officer"`)
 	st("text-name", "the name of a member of meta", ReasonValue, `"urgency"`, `"Urgency"`)
 	st("text-twice", "no text twice", ReasonDuplicateMember, `"urgency":`, `"\u0075rgency":"x","urgency":`)
@@ -206,16 +206,14 @@ func (b *table) statements() {
 	st("ref-twice", "each once", ReasonDuplicateValue, `"`+forgeSalt+`"`, `"`+forgeSalt+`","`+forgeSalt+`"`)
 	st("at-string", "seconds", ReasonType, "1795312000", `"2026-11-22T00:00:00Z"`)
 	st("control", "no control character in a justification", ReasonCharacters, "in Riga", `in\u001bRiga`)
-	f := newForge(b.t, b.keys, "lv/vp")
-	f.statementHeader = f.manifestHeader
-	_, s, _ := f.build()
-	v := &vector{About: "J36: a statement with the typ of a manifest", Kind: "statement", Expect: "malformed", Reason: ReasonTyp}
-	f.put(v, "statement", s)
-	b.add("statement-typ", v)
-	f.headers()
-	f.statementPayload += strings.Repeat(" ", maxStatement)
-	_, s, _ = f.build()
-	v = &vector{About: "at most 6 KiB", Kind: "statement", Expect: "malformed", Reason: ReasonTooLarge}
-	f.put(v, "statement", s)
-	b.add("statement-long-payload", v)
+	for name, header := range map[string]string{"none": `{"alg":"none","kid":"` + b.keys.es256.Kid() + `","typ":"` + TypStatement + `"}`} {
+		f := b.forge(nil)
+		b.part(f, "statement", "alg-"+name, "J1: only ES256 and EdDSA", ReasonAlg, compact(f.signer, header, f.statementPayload))
+	}
+	f := b.forge(func(f *forge) { f.signer = f.keys.eddsa; f.headers() })
+	b.part(f, "statement", "accept-eddsa", "a statement signed with Ed25519", "", compact(f.signer, f.statementHeader, f.statementPayload))
+	f = b.forge(nil)
+	full := f.statementPayload + strings.Repeat(" ", maxStatement-len(f.statementPayload))
+	b.part(f, "statement", "accept-6-kib", "the longest payload, by white space", "", compact(f.signer, f.statementHeader, full))
+	b.part(f, "statement", "long-payload", "at most 6 KiB: one byte more", ReasonTooLarge, compact(f.signer, f.statementHeader, full+" ")).legal("a statement has at most 6 KiB")
 }
