@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 )
@@ -150,55 +149,4 @@ func checkDates(from, until string) error {
 		return fmt.Errorf("ends on %s, before it begins on %s", until, from)
 	}
 	return nil
-}
-
-// decodeStrict decodes one JSON value without unknown or repeated names.
-func decodeStrict(b []byte, v any) error {
-	if err := refuseRepeatedNames(b); err != nil {
-		return err
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	return dec.Decode(v)
-}
-
-// refuseRepeatedNames walks the tokens of one JSON value; anything behind it is an error.
-func refuseRepeatedNames(b []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	type level struct {
-		names map[string]bool
-		name  bool // the next token is a name
-	}
-	var stack []level
-	for {
-		tok, err := dec.Token()
-		if errors.Is(err, io.EOF) && len(stack) == 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if d, ok := tok.(json.Delim); ok && (d == '}' || d == ']') {
-			stack = stack[:len(stack)-1]
-		} else if top := len(stack) - 1; top >= 0 && stack[top].names != nil && stack[top].name {
-			name := tok.(string)
-			if stack[top].names[name] {
-				return fmt.Errorf("member %q twice", name)
-			}
-			stack[top].names[name], stack[top].name = true, false
-			continue
-		} else if ok {
-			l := level{}
-			if d == '{' {
-				l = level{names: map[string]bool{}, name: true}
-			}
-			stack = append(stack, l)
-			continue
-		}
-		if top := len(stack) - 1; top >= 0 {
-			stack[top].name = stack[top].names != nil
-		} else if dec.More() {
-			return errors.New("more than one value")
-		}
-	}
 }
