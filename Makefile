@@ -4,6 +4,7 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
 FUZZTIME ?= 60s
+PACKAGES ?= ./...
 BENCH    ?= .
 # LIAISON_TEST_REQUIRE=all (or a list: redis,postgres,chromium) makes a part
 # that a test wants and does not find a failure.
@@ -13,6 +14,8 @@ BENCH    ?= .
 static := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath"
 race   := CGO_ENABLED=1
 tool   := $(static) go tool -modfile=.tools/go.mod
+
+torture = $(static) go -C .tools run ./torture -fuzztime=$(FUZZTIME)
 
 .PHONY: help demo build test lint fix bench fuzz torture vuln clean cc
 
@@ -37,16 +40,11 @@ fix: ## mend what the linters can mend by themselves
 bench: ## Go benchmarks; BENCH=regexp chooses
 	$(static) go test -run='^$$' -bench='$(BENCH)' -benchmem ./...
 
-fuzz: ## every fuzz target for FUZZTIME
-	grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' audit certs cmd exchange policy | sort | \
-	while IFS=: read -r file func; do \
-		echo "$$file $${func#func }"; \
-		$(static) go test -vet=off -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "./$$(dirname "$$file")"; \
-	done
+fuzz: ## every fuzz target for FUZZTIME; PACKAGES chooses
+	$(torture) -tests=false $(PACKAGES)
 
-torture: cc ## the long forms: kill loops, faults, then every fuzz target
-	LIAISON_TORTURE=1 $(race) go test -race -vet=off -count=1 -timeout 4h ./...
-	$(MAKE) fuzz
+torture: cc ## the long forms of the tests, every fuzz target, and one table; PACKAGES chooses
+	$(torture) $(PACKAGES)
 
 vuln: ## known vulnerabilities; asks vuln.go.dev, or the copy that GOVULNDB names
 	$(tool) govulncheck $(if $(GOVULNDB),-db '$(GOVULNDB)') ./...

@@ -214,5 +214,6 @@ func killFiveTimes(t *testing.T) {
 		}
 		size = now
 	}
+	t.Attr("kills", "5")
 	goesOn(t, l, all)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -119,6 +120,7 @@ func TestKillUnderLoad(t *testing.T) {
 		p := startServer(t, w)
 		load.round(p, time.Duration(20+moment.IntN(400))*time.Millisecond)
 	}
+	t.Attr("kills", strconv.Itoa(kills))
 	p := startServer(t, w)
 	defer p.kill()
 	load.settle()
