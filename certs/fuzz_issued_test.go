@@ -231,8 +231,8 @@ func FuzzLoadAnchors(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	good, print := EncodeChain(ca.Certificate()), Fingerprint(ca.Certificate())
-	f.Add(good, []byte("# comment\n"+print+" pbgb tolli\n"))
+	good, fingerprint := EncodeChain(ca.Certificate()), Fingerprint(ca.Certificate())
+	f.Add(good, []byte("# comment\n"+fingerprint+" pbgb tolli\n"))
 	f.Add(good, []byte("* pbgb\n* tolli\n"))
 	f.Add(append(bytes.Clone(good), good...), []byte("x y\n"))
 	f.Add(good, []byte("* PBGB ../x\n"))

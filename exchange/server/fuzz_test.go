@@ -68,7 +68,7 @@ func (w *fuzzWire) ask(t *testing.T, identity, method, target, headers string, b
 		}
 		req.Header[name] = append(req.Header[name], value)
 	}
-	resp, err := w.transports[identity].RoundTrip(req)
+	resp, err := w.transports[identity].RoundTrip(req) //nolint:bodyclose // it is, behind the watcher
 	if err != nil {
 		return reply{}, false
 	}
