@@ -83,7 +83,7 @@ func Explain(err error) error {
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "remote error" { // crypto/tls reports an alert of the other side so
-		return explainAlert(err)
+		return explainAlert(op)
 	}
 	return err
 }
@@ -91,7 +91,7 @@ func Explain(err error) error {
 const serverFix = "check that server-roots.pem is the one that the operator of the exchange gave out, and that the address is the server's"
 
 // explainAlert: the alert tells no reason, and must not; the log of the server has it.
-func explainAlert(err error) error {
+func explainAlert(err *net.OpError) error {
 	return &Error{
 		Check: CheckRefused, Subject: "own client certificate", Err: err, Want: "a certificate that the exchange accepts",
 		Fix: "look at it with liaison certs show; if nothing is wrong with it, ask the operator of the exchange, whose log has the reason",

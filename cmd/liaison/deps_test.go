@@ -51,7 +51,9 @@ var rooms = []room{
 	{"exchange/exchangetest/authorization", everything, "a second opinion on who may see and do what; tests only"},
 
 	{"cmd/liaison", everything, "commands over all rooms"},
+	{"cmd/liaison/authority", []string{"certs"}, "renews certificates for a jurisdiction: an exchange never has the key of its authority"},
 	{"cmd/liaison/demo", everything, "a whole exchange with a story"},
+	{"cmd/liaison/doctor", everything, "looks at everything and changes nothing"},
 	{"cmd/liaison/loadtest", everything, "a whole exchange under load"},
 }
 
@@ -103,9 +105,10 @@ var libraries = []library{
 	{"github.com/yuin/goldmark", []string{"exchange/console"}, "pages written in Markdown"},
 	{"codeberg.org/go-pdf/fpdf", []string{"exchange/console", "cmd/liaison"}, "reports that a data-protection officer signs on paper"},
 	{"github.com/tmaxmax/go-sse", []string{"exchange/client"}, "the client's end of the event stream"},
-	{"github.com/cenkalti/backoff/v5", []string{"exchange/client", "exchange/node", "exchange/store"}, "patience with what lies beyond the process"},
+	{"github.com/cenkalti/backoff/v5", []string{"exchange/client", "exchange/node", "exchange/store", "cmd/liaison/authority"}, "patience with what lies beyond the process"},
 	{"github.com/prometheus/client_golang", []string{"exchange", "exchange/store", "exchange/server", "exchange/console", "exchange/ratelimit", "exchange/node", "policy"}, "each room of the server has its metrics; tools have none"},
 	{"go.opentelemetry.io/otel", []string{"exchange/server", "exchange/client", "exchange/node"}, "traces begin and end at the edge"},
+	{"software.sslmate.com/src/go-pkcs12", []string{"cmd/liaison"}, "certificates for browsers, which want a format that the standard library does not have"},
 	{"github.com/google/uuid", everything, "ids"},
 	{"golang.org/x/sync", everything, "groups of goroutines that end together"},
 	{"golang.org/x/sys", []string{"exchange/store", "exchange/node"}, "locks and durability of files"},
@@ -128,7 +131,7 @@ var libraries = []library{
 var standard = []library{
 	{"database/sql", []string{"exchange/store"}, "SQL lies in one room"},
 	{"html/template", []string{"exchange/console"}, "HTML lies in one room, behind its content security policy"},
-	{"net/http", []string{"exchange/api", "exchange/server", "exchange/console", "exchange/client", "exchange/node", "exchange/exchangetest", "cmd/liaison", "cmd/liaison/demo", "cmd/liaison/loadtest"}, "the domain, the audit log, the policy and the format can be used, and proven, without a web server"},
+	{"net/http", []string{"exchange/api", "exchange/server", "exchange/console", "exchange/client", "exchange/node", "exchange/exchangetest", "cmd/liaison", "cmd/liaison/authority", "cmd/liaison/demo", "cmd/liaison/doctor", "cmd/liaison/loadtest"}, "the domain, the audit log, the policy and the format can be used, and proven, without a web server"},
 	{"log", []string{}, "log/slog with attributes, so that what is logged can be read by a machine"},
 	{"unsafe", []string{}, "nothing here is worth it"},
 	{"C", []string{}, "the binary is built without cgo"},

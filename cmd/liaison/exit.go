@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange/api"
 )
 
@@ -98,6 +99,9 @@ func exitCode(err error) int {
 		if errors.Is(err, problem) {
 			return code
 		}
+	}
+	if certs.Failed(err) == certs.CheckRefused { // at the door: the server says no more than to anybody whom it does not know
+		return exitNotFound
 	}
 	return transportCode(err)
 }

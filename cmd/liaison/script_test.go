@@ -33,9 +33,10 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"demo":   startDemo,
-			"setenv": setFrom,
+			"exits":   exits,
+			"demo":    startDemo,
+			"setenv":  setFrom,
+			"serving": startServing,
 		},
 	})
 }
@@ -93,6 +94,33 @@ func startDemo(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("the demo did not get to its end:\n%s", strings.Join(told, "\n"))
+}
+
+// startServing is the script command `serving FILE COMMAND...`: liaison runs
+// in the background until the script ends. Its first line, which says that it
+// serves, goes to the file.
+func startServing(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: serving FILE COMMAND...")
+	}
+	cmd := exec.Command("liaison", args[1:]...)
+	cmd.Path, cmd.Env, cmd.Dir = os.Args[0], append(os.Environ(), asProcess+"=1"), ts.Getenv("WORK")
+	var log strings.Builder
+	cmd.Stderr = &log
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			ts.Fatalf("%s: %v\n%s", args[1:], err, log.String())
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		ts.Fatalf("%s says nothing: %v", args[1:], err)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(line), 0o600))
 }
 
 // setFrom is the script command `setenv NAME FILE MEMBER`: the variable gets

@@ -31,7 +31,7 @@ func withClient(env *environment, profile *profileFlags, run func(ctx context.Co
 			return err
 		}
 		defer c.Close()
-		return clientError(run(cmd.Context(), c, args))
+		return clientError(explainRefusal(run(cmd.Context(), c, args), p, env.Now()))
 	}
 }
 
