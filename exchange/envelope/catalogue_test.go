@@ -20,12 +20,17 @@ import (
 // concerns the format has a vector. Where the catalogue expects 422 for what is
 // wrong without a key (J1 to J3, J5 to J8, J17 and J18 in part, J36) the design
 // says 400, since nothing but the text decides; there the vector says malformed.
-// Not here: J9 and J38 (which agency holds a key), J30 (below), J34 (the store of
-// package ids), J37 in part (the registry).
+// Not here: J9 and J38 in part (which agency holds a key), J30 in part (below), J34
+// (the store of package ids), J37 in part (the registry). The flaws that JOSE
+// libraries have had are named by their number.
 func TestCatalogueOfAttacks(t *testing.T) {
-	seen := map[int]bool{}
+	seen, named := map[int]bool{}, map[string]bool{}
+	flaws := regexp.MustCompile(`CVE-[0-9-]+[0-9]|GHSA-[0-9a-z-]+`)
 	ranges := regexp.MustCompile(`J(\d+)(?: to J(\d+))?`)
 	for _, v := range loadVectors(t) {
+		for _, flaw := range flaws.FindAllString(v.About, -1) {
+			named[flaw] = true
+		}
 		for _, m := range ranges.FindAllStringSubmatch(v.About, -1) {
 			from, _ := strconv.Atoi(m[1])
 			to, _ := strconv.Atoi(m[2])
@@ -34,9 +39,14 @@ func TestCatalogueOfAttacks(t *testing.T) {
 			}
 		}
 	}
-	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 32, 33, 35, 36, 37, 39, 40} {
+	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 37, 38, 39, 40} {
 		if !seen[n] {
 			t.Errorf("J%d has no vector", n)
+		}
+	}
+	for _, flaw := range []string{"CVE-2023-49290", "CVE-2024-21664", "CVE-2024-28122", "CVE-2024-28180", "CVE-2025-27144", "CVE-2026-34986", "GHSA-2c7c-3mj9-8fqh"} {
+		if !named[flaw] {
+			t.Errorf("%s has no vector", flaw)
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (b *table) contentHeaders() {
 			f.box.protect = f.replace(`"enc"`, member+`"enc"`)
 		}).legal("PartyUInfo and PartyVInfo are empty; the header binds sender and recipients")
 	}
-	b.content("header-zip", "J25: no compression, truly compressed", ReasonUnknownMember, func(f *forge) {
+	b.content("header-zip", "J25: no compression, truly compressed (CVE-2024-28180, CVE-2024-28122)", ReasonUnknownMember, func(f *forge) {
 		f.box.zip = true
 		f.box.protect = f.replace(`"enc"`, `"zip":"DEF","enc"`)
 	}).legal("nothing is compressed before it is encrypted (RFC 8725 section 3.6)")
@@ -128,6 +128,7 @@ func (b *table) contentAlgorithms() {
 		}
 		b.protected("alg-"+name, "J26: ECDH-ES+A256KW only; named only", ReasonAlg, algEncrypt, alg)
 	}
+	b.protected("alg-pbes2-p2c", "J26: a password hashed 2^31 times (CVE-2023-49290, GHSA-2c7c-3mj9-8fqh)", ReasonAlg, `"`+algEncrypt+`"`, `"PBES2-HS512+A256KW","p2s":"AAAAAAAAAAA","p2c":2147483648`)
 	for _, alg := range []string{"ECDH-ES+A128KW", "ECDH-ES+A192KW"} {
 		b.content("alg-"+strings.ToLower(alg), "J26: ECDH-ES+A256KW only; truly done", ReasonAlg, func(f *forge) { f.box.alg = alg }).legal(one)
 	}
@@ -327,7 +328,7 @@ func (b *table) contentLengths() {
 				reason = ReasonBase64
 			}
 			name := map[string]string{"encrypted_key": "key", "iv": "iv", "tag": "tag"}[which]
-			member(name+"-"+strconv.Itoa(n), "J28: 40, 12 and 16 bytes", reason, which, zeros(n))
+			member(name+"-"+strconv.Itoa(n), map[bool]string{true: "J28: 40 bytes (CVE-2026-34986)", false: "J28: 12 and 16 bytes"}[name == "key"], reason, which, zeros(n))
 		}
 		member("number-"+which, "a string", ReasonType, which, "1")
 	}

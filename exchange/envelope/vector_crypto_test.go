@@ -49,7 +49,7 @@ func (b *table) signatures() {
 		"s-0":     func(s []byte) []byte { return append(s[:32:32], make([]byte, 32)...) },
 		"r-n":     func(s []byte) []byte { return append(slices.Clone(order), s[32:]...) },
 		"s-n":     func(s []byte) []byte { return append(s[:32:32], order...) },
-		"zero":    func(s []byte) []byte { return make([]byte, 64) },
+		"zero":    func(s []byte) []byte { return make([]byte, 64) }, // CVE-2022-21449
 		"swapped": func(s []byte) []byte { return append(slices.Clone(s[32:]), s[:32]...) },
 	} {
 		reject("es256-"+name, "J18: not a signature of these bytes", ReasonSignature, func(f *forge) { f.rawManifest = withSignature(change) })

@@ -259,7 +259,7 @@ func (b *table) jwsEncodings() {
 	raw("parts-two", "J20: three parts", ReasonParts, func(s string) string { return s[:strings.LastIndexByte(s, '.')] })
 	raw("parts-four", "J20: three parts", ReasonParts, func(s string) string { return s + ".AAAA" })
 	raw("parts-five", "J20: three parts", ReasonParts, func(s string) string { return s + ".AAAA.AAAA" })
-	raw("parts-dots", "J20: many dots", ReasonParts, func(string) string { return strings.Repeat(".", 5000) })
+	raw("parts-dots", "J20: many dots (CVE-2025-27144)", ReasonParts, func(string) string { return strings.Repeat(".", 5000) })
 	raw("parts-none", "J20: nothing at all", ReasonParts, func(string) string { return "" })
 	raw("signature-63", "J18: 64 bytes", ReasonSignatureLength, segment(2, func(string) string { return encode64(make([]byte, 63)) }))
 	raw("signature-65", "J18: 64 bytes", ReasonSignatureLength, segment(2, func(string) string { return encode64(make([]byte, 65)) }))
@@ -292,7 +292,7 @@ func (b *table) jwsEncodings() {
 		return `{"payload":"` + p[1] + `","signatures":[{"header":{"alg":"ES256"},"protected":"` + p[0] + `","signature":"` + p[2] + `"}]}`
 	})
 	raw("json-polyglot", "J40: a compact JWS in a JSON string", ReasonBase64, func(s string) string { return `"` + s + `"` })
-	raw("json-unprotected", "J10, J11: alg and kid in an unprotected header", ReasonParts, func(s string) string {
+	raw("json-unprotected", "J10, J11: alg and kid in an unprotected header, nothing protected (CVE-2024-21664)", ReasonParts, func(s string) string {
 		p := strings.Split(s, ".")
 		return `{"payload":"` + p[1] + `","header":` + headerOf(b.keys.es256, TypManifest) + `,"signature":"` + p[2] + `"}`
 	})
