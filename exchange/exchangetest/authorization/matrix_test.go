@@ -55,9 +55,34 @@ func TestMatrix(t *testing.T) {
 			}
 		}
 	}
+	cases += w.everyConsultation(ids[2])
 	t.Attr("cases", strconv.Itoa(cases))
 	w.review()
 	w.compareLedger()
+}
+
+// everyConsultation reads a package and the logs under every consultation that
+// was opened, whoever's and whatever it is for, while they last and after.
+func (w *walk) everyConsultation(id string) (cases int) {
+	for _, who := range []identity{{"it/dcpc", supervisor, "first"}, {"it/dcpc", dpo, "demo"}, {"lv/vp", dpo, "demo"}} {
+		w.compare(question{who: who, verb: "consult"}, nil, nil)
+	}
+	for _, passed := range []time.Duration{0, 16 * time.Minute, 8 * time.Hour} {
+		w.x.Clock.Advance(passed)
+		for _, c := range w.opened {
+			for _, q := range []question{
+				{who: identity{"lv/vp", unit, "demo"}, verb: "content", id: id}, {who: identity{"lv/vp", unit, "second"}, verb: "content", id: id},
+				{who: identity{"ee/pbgb", unit, "demo"}, verb: "content", id: id}, {who: identity{"lv/vp", unit, "demo"}, verb: "attachment", id: id},
+				{who: identity{"lv/vp", dpo, "demo"}, verb: "entries", limit: 3}, {who: identity{"it/dcpc", dpo, "demo"}, verb: "entries", limit: 3},
+				{who: identity{"it/dcpc", supervisor, "first"}, verb: "entry", owner: "it/dcpc", seq: 1},
+			} {
+				cases++
+				q.consultation = c.id
+				w.compare(q, nil, nil)
+			}
+		}
+	}
+	return cases
 }
 
 // TestMatrixWhileSuspended: a suspended agency is told so, whatever it asks

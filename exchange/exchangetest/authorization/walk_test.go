@@ -329,6 +329,11 @@ func (w *walk) consultation(who identity, object string) string {
 			}
 		}
 	}
+	for _, c := range slices.Backward(w.opened) { // nearly right
+		if (c.who.agency == who.agency && c.object == object || c.who == who) && w.chance(50) {
+			return c.id
+		}
+	}
 	if len(w.opened) > 0 && w.chance(80) {
 		return one(w, w.opened).id
 	}
