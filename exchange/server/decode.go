@@ -182,14 +182,26 @@ func checkMembers(members map[string]json.RawMessage, t reflect.Type) error {
 		if _, ok := members[name]; !ok && options == "" {
 			return fmt.Errorf("it lacks %q", name)
 		}
+		if t.Field(i).Type == reflect.TypeFor[[]string]() && holdsNull(members[name]) {
+			return errNull
+		}
 	}
 	for name, value := range members {
 		switch {
 		case !slices.Contains(known, name):
 			return errMember
-		case bytes.Equal(value, []byte("null")):
+		case bytes.Equal(value, null):
 			return errNull
 		}
 	}
 	return nil
+}
+
+var null = []byte("null")
+
+// holdsNull reports whether an item of a list is null, which would be read as
+// an empty text.
+func holdsNull(list json.RawMessage) bool {
+	var items []json.RawMessage
+	return json.Unmarshal(list, &items) == nil && slices.ContainsFunc(items, func(item json.RawMessage) bool { return bytes.Equal(item, null) })
 }

@@ -30,16 +30,17 @@ type fuzzWire struct {
 	words      *strings.Replacer          // what differs from run to run
 }
 
+var fuzzIdentities = []string{"ee/pbgb unit", "lv/vp unit", "ee/pbgb dpo", "lv/vp dpo", demo.Operator + " operator"}
+
 func newFuzzWire(f *testing.F) *fuzzWire {
 	f.Helper()
 	w := newWire(f)
 	fuzz := &fuzzWire{wire: w, transports: map[string]*http.Transport{}}
-	for _, role := range []string{"unit", "dpo"} {
-		for _, agency := range []string{"ee/pbgb", "lv/vp"} {
-			transport := &http.Transport{TLSClientConfig: w.tlsOf(agency, role), ForceAttemptHTTP2: true, DisableCompression: true}
-			f.Cleanup(transport.CloseIdleConnections)
-			fuzz.transports[agency+" "+role] = transport
-		}
+	for _, identity := range fuzzIdentities {
+		agency, role, _ := strings.Cut(identity, " ")
+		transport := &http.Transport{TLSClientConfig: w.tlsOf(agency, role), ForceAttemptHTTP2: true, DisableCompression: true}
+		f.Cleanup(transport.CloseIdleConnections)
+		fuzz.transports[identity] = transport
 	}
 	sealed := w.seal(demo.EEtoLV, 100)
 	w.as("ee/pbgb", "unit").post(sealed).want(f, http.StatusCreated)
@@ -126,12 +127,14 @@ func FuzzRequest(f *testing.F) {
 	f.Add(uint8(0), uint8(2), api.RouteDecisions, "Content-Type: application/json", []byte(`{"manifest":{},"statement":{}}`))
 	f.Add(uint8(0), uint8(2), api.RoutePackages, "Content-Type: multipart/form-data; boundary=x", []byte("--x\r\nContent-Disposition: form-data; name=\"manifest\"\r\nContent-Type: application/jose\r\n\r\na.b.c\r\n--x--\r\n"))
 	f.Add(uint8(1), uint8(2), api.PackagePath("@ID@", "acknowledgement"), "Content-Type: application/jose", []byte("e30.e30.AAAA"))
-	f.Add(uint8(0), uint8(3), api.KeyPath("ee/pbgb", "@KID@"), "Content-Type: application/json", []byte(`{}`))
+	f.Add(uint8(1), uint8(3), api.KeyPath("lv/vp", "@KID@"), "Content-Type: application/json", []byte(`{"kty":"OKP","crv":"Ed25519","use":"sig"}`))
+	f.Add(uint8(1), uint8(5), api.KeyPath("ee/pbgb", "@KID@")+"?until=2026-11-22T08:00:00Z&compromised=2026-11-22T08:00:00Z", "", []byte{})
+	f.Add(uint8(4), uint8(3), "/v1/agencies/by/mia/admission", "Content-Type: application/json", []byte(`{"roles":["unit","dpo"],"suspended":true,"reason":"`+theReason+`"}`))
+	f.Add(uint8(4), uint8(0), "/v1/agencies/by/mia/admission", "", []byte{})
 	w := newFuzzWire(f)
-	identities := []string{"ee/pbgb unit", "lv/vp unit", "ee/pbgb dpo", "lv/vp dpo"}
 	f.Fuzz(func(t *testing.T, identity, method uint8, target, headers string, body []byte) {
 		body = []byte(w.words.Replace(string(body)))
-		w.ask(t, identities[int(identity)%len(identities)], methods[int(method)%len(methods)], target, headers, body)
+		w.ask(t, fuzzIdentities[int(identity)%len(fuzzIdentities)], methods[int(method)%len(methods)], target, headers, body)
 	})
 }
 
