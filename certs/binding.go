@@ -83,7 +83,7 @@ func (b *Bindings) add(binding Binding, anchors *Anchors) error {
 
 func parseKeyID(s string) (id keyID, err error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(raw) != sha256.Size {
+	if err != nil || len(raw) != sha256.Size || base64.RawURLEncoding.EncodeToString(raw) != s { // the decoder skips line breaks
 		return id, fmt.Errorf("%.60q is not base64url of a SHA-256", s)
 	}
 	return keyID(raw), nil

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -152,6 +153,57 @@ func FuzzCSR(f *testing.F) {
 			if got, err := onlyURI(cert); err != nil || got != uri || cert.IsCA {
 				t.Fatalf("issued %q, %v", got, err)
 			}
+		}
+	})
+}
+
+// FuzzServerCSR: the request of a server has hosts and no identity, whatever else it asks for.
+func FuzzServerCSR(f *testing.F) {
+	key, err := GenerateKey()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("exchange.example", []byte{127, 0, 0, 1}, byte(tagURI), "")
+	f.Add("*.example", []byte{}, byte(tagURI), "spiffe://ee/pbgb/unit/alice")
+	f.Add("", []byte{1, 2, 3}, byte(1), "a@b")
+	f.Fuzz(func(t *testing.T, host string, ip []byte, tag byte, other string) {
+		var names []asn1.RawValue
+		for tag, value := range map[int][]byte{2: []byte(host), 7: ip, int(tag % 9): []byte(other)} {
+			if len(value) > 0 {
+				names = append(names, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: value})
+			}
+		}
+		san, err := asn1.Marshal(names)
+		if err != nil {
+			return
+		}
+		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{ExtraExtensions: []pkix.Extension{{Id: oidSubjectAltName, Value: san}}}, key)
+		if err != nil {
+			return
+		}
+		data := pem.EncodeToMemory(&pem.Block{Type: labelRequest, Bytes: der})
+		request, err := ParseServerCSR(data)
+		if err != nil {
+			checkCheck(t, err)
+			return
+		}
+		if len(request.Hosts) == 0 || !key.PublicKey.Equal(request.Key) {
+			t.Fatalf("read as %+v", request)
+		}
+		if identity, err := ParseCSR(data); err == nil {
+			t.Fatalf("a server's request and that of %s", identity.ID)
+		}
+	})
+}
+
+// FuzzKeyID: the digest of a key in a binding has one spelling.
+func FuzzKeyID(f *testing.F) {
+	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
+	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB")
+	f.Fuzz(func(t *testing.T, s string) {
+		if id, err := parseKeyID(s); err == nil && base64.RawURLEncoding.EncodeToString(id[:]) != s {
+			t.Fatalf("%q is read as %x", s, id)
 		}
 	})
 }
