@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -18,58 +16,19 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 )
 
 // asProcess makes this test binary the program itself, so that a test can
 // kill it.
 const asProcess = "LIAISON_TEST_AS_PROCESS"
 
-// process is a running `liaison serve`.
-type process struct {
-	cmd  *exec.Cmd
-	addr string
-}
-
-// startServer starts the real program on a world and waits until it serves.
-func startServer(t *testing.T, w *demo.World) *process {
+// startServer starts this test binary as the program on a world.
+func startServer(t *testing.T, w *demo.World) *exchangetest.Process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", "--config", filepath.Join(w.Dir, demo.ConfigFile))
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), asProcess+"=1")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{cmd: cmd}
-	lines := bufio.NewScanner(stderr)
-	var seen []string
-	for p.addr == "" && lines.Scan() {
-		seen = append(seen, lines.Text())
-		var line struct{ Msg, Address string }
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
-			p.addr = line.Address
-		}
-	}
-	if p.addr == "" {
-		_ = cmd.Wait()
-		t.Fatalf("the server did not start: %q", seen)
-	}
-	go func() {
-		for lines.Scan() { // so that it never waits for its log to be read
-		}
-	}()
-	if err := w.WriteProfiles("https://" + p.addr); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// kill is kill -9.
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
+	return exchangetest.StartProcess(t, w, cmd)
 }
 
 // unitConfig is the configuration of an agency's unit on the running server.
@@ -122,7 +81,7 @@ func TestKillUnderLoad(t *testing.T) {
 	}
 	t.Attr("kills", strconv.Itoa(kills))
 	p := startServer(t, w)
-	defer p.kill()
+	defer p.Kill()
 	load.settle()
 	load.check()
 }
@@ -140,7 +99,7 @@ type crashLoad struct {
 }
 
 // round posts with four clients until the server is killed.
-func (l *crashLoad) round(p *process, after time.Duration) {
+func (l *crashLoad) round(p *exchangetest.Process, after time.Duration) {
 	l.t.Helper()
 	cfg := profileConfig(l.t, l.world, "ee/pbgb", certs.RoleUnit)
 	if l.keys == nil {
@@ -161,7 +120,7 @@ func (l *crashLoad) round(p *process, after time.Duration) {
 		})
 	}
 	<-time.After(after) // the moment is random: nothing waits for it
-	p.kill()
+	p.Kill()
 	cancel()
 	wg.Wait()
 }

@@ -47,6 +47,7 @@ var rooms = []room{
 	{"exchange/client", []string{"exchange/api", "exchange/envelope", "audit", "certs"}, "the sender's side trusts nothing of the server, so it shares no server code"},
 	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
 	{"exchange/exchangetest", everything, "a whole exchange inside a test"},
+	{"exchange/exchangetest/bounds", everything, "floods on the program as a process; tests only"},
 	{"exchange/exchangetest/attack", everything, "attacks on a whole exchange; tests only"},
 	{"exchange/exchangetest/authorization", everything, "a second opinion on who may see and do what; tests only"},
 
