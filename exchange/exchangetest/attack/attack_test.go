@@ -140,8 +140,8 @@ func (a *arena) try(t reporter, c attack) {
 
 // matches holds a line against a wanted one, which may end in * for any rest.
 func matches(got, want string) bool {
-	prefix, any := strings.CutSuffix(want, "*")
-	return got == want || any && strings.HasPrefix(got, prefix)
+	prefix, open := strings.CutSuffix(want, "*")
+	return got == want || open && strings.HasPrefix(got, prefix)
 }
 
 // checkAnswer holds an answer against the problem that it should be.

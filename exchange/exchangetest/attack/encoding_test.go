@@ -13,7 +13,7 @@ func TestEncoding(t *testing.T) {
 	a := enter(t)
 	k := a.delivered()
 	cs := carriers(k)
-	a.run(attacks(cs, spellings())...)
+	a.run(each(2, attacks(cs, spellings()))...)
 	a.run(attacks(cs, segmentCounts())...)
 	a.run(attacks(cs, nested())...)
 	a.given(k)

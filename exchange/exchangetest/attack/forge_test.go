@@ -68,13 +68,11 @@ func (j *jws) compact() string {
 		header, payload = j.segments(header, payload)
 	}
 	input := header + "." + payload
-	signature := ""
-	if j.signature != nil {
-		signature = j.signature(input)
-	} else {
-		signature = sign(j.key, input)
+	signature := j.signature
+	if signature == nil {
+		signature = func(input string) string { return sign(j.key, input) }
 	}
-	out := input + "." + encode(signature)
+	out := input + "." + encode(signature(input))
 	if j.finished != nil {
 		out = j.finished(out)
 	}

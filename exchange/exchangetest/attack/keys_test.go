@@ -24,9 +24,9 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 )
 
-// change changes what the exchange knows of a key: an act of its operator,
+// change changes what the exchange knows of keys: an act of its operator,
 // with an entry.
-func (a *arena) change(kid string, edit func(row *exchange.KeyRow, now time.Time)) {
+func (a *arena) change(edits map[string]func(row *exchange.KeyRow, now time.Time)) {
 	a.t.Helper()
 	p := a.Parts(exchangetest.PartsConfig{})
 	_, err := p.Journal.Commit(context.Background(), func(tx *exchange.Tx) ([]audit.Entry, error) {
@@ -34,10 +34,12 @@ func (a *arena) change(kid string, edit func(row *exchange.KeyRow, now time.Time
 		if err != nil {
 			return nil, err
 		}
-		row := reg.KeyByID(kid).KeyRow
-		edit(&row, tx.Now())
-		tx.PutKey(row)
-		return []audit.Entry{{Owner: demo.Operator, Operation: audit.Alteration, Action: "key.change", Outcome: "done", SigningKey: kid}}, nil
+		for kid, edit := range edits {
+			row := reg.KeyByID(kid).KeyRow
+			edit(&row, tx.Now())
+			tx.PutKey(row)
+		}
+		return []audit.Entry{{Owner: demo.Operator, Operation: audit.Alteration, Action: "key.change", Outcome: "done"}}, nil
 	})
 	if err != nil {
 		a.t.Fatal(err)
@@ -46,67 +48,91 @@ func (a *arena) change(kid string, edit func(row *exchange.KeyRow, now time.Time
 	a.Start()
 }
 
+// moments are what may become of a key. The last one becomes of it by itself.
+var moments = []struct {
+	name   string
+	change func(row *exchange.KeyRow, now time.Time)
+}{
+	{"retired now", func(r *exchange.KeyRow, now time.Time) { r.Until = now }},
+	{"retired an hour ago", func(r *exchange.KeyRow, now time.Time) { r.Until = now.Add(-time.Hour) }},
+	{"compromised now", func(r *exchange.KeyRow, now time.Time) { r.Compromised = now }},
+	{"compromised before its time", func(r *exchange.KeyRow, _ time.Time) { r.Compromised = r.From.Add(-time.Hour) }},
+	{"compromised before it is to retire", func(r *exchange.KeyRow, now time.Time) { r.Until, r.Compromised = now.Add(time.Hour), now }},
+	{"not yet valid", func(r *exchange.KeyRow, now time.Time) { r.From = now.Add(time.Hour) }},
+	{"lapsed", nil},
+}
+
+// trio are keys of which the same becomes, and a package signed with one.
+type trio struct {
+	sign, seal, accept envelope.PrivateKey
+	old                request
+	answer             []byte
+}
+
 // TestKeysInTime: a key signs, and is sealed to, while it is trusted, and no
 // longer; what was accepted stays (J37).
 func TestKeysInTime(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		change func(row *exchange.KeyRow, now time.Time)
-		lapse  bool // the certificate of the key ends instead
-	}{
-		"retired now":                 {change: func(r *exchange.KeyRow, now time.Time) { r.Until = now }},
-		"retired an hour ago":         {change: func(r *exchange.KeyRow, now time.Time) { r.Until = now.Add(-time.Hour) }},
-		"compromised now":             {change: func(r *exchange.KeyRow, now time.Time) { r.Compromised = now }},
-		"compromised before its time": {change: func(r *exchange.KeyRow, now time.Time) { r.Compromised = r.From.Add(-time.Hour) }},
-		"retired later, compromised":  {change: func(r *exchange.KeyRow, now time.Time) { r.Until, r.Compromised = now.Add(time.Hour), now }},
-		"not yet valid":               {change: func(r *exchange.KeyRow, now time.Time) { r.From = now.Add(time.Hour) }},
-		"lapsed":                      {lapse: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			a := enter(t)
-			sign, seal, accept := a.lapsing("ee/pbgb", envelope.UseSign), a.lapsing("lv/vp", envelope.UseEncrypt), a.lapsing("lv/vp", envelope.UseSign)
-			k := a.delivered()
-			signed := func(f *forgery) { f.signWith(sign) }
-			sealedTo := func(f *forgery) { f.header(swap(a.DecryptKeys("lv/vp")[0].Kid(), seal.Kid())) }
-			a.accepted(signed)
-			a.accepted(sealedTo)
-			before := a.forge()
-			signed(before)
-			old := before.request()
-			first := a.post(old, http.StatusCreated)
-			a.expect("ee/pbgb", "package.send delivered")
-			a.expect("lv/vp", "package.deliver delivered")
-			a.boxes, a.sealed = a.look(), sealed{}
-			if c.lapse {
-				a.Clock.Advance(20 * time.Minute)
-			} else {
-				for _, key := range []envelope.PrivateKey{sign, seal, accept} {
-					a.change(key.Kid(), c.change)
-				}
+	a := enter(t)
+	k := a.delivered()
+	trios := a.trios()
+	edits := map[string]func(*exchange.KeyRow, time.Time){}
+	for i, m := range moments {
+		sign := func(f *forgery) { f.signWith(trios[i].sign) }
+		f := a.forge()
+		sign(f)
+		trios[i].old = f.request()
+		trios[i].answer = a.post(trios[i].old, http.StatusCreated)
+		a.sealed = sealed{}
+		a.post(post(func(f *forgery) { f.header(swap(a.DecryptKeys("lv/vp")[0].Kid(), trios[i].seal.Kid())) })(a), http.StatusCreated)
+		a.sealed = sealed{}
+		for _, key := range []envelope.PrivateKey{trios[i].sign, trios[i].seal, trios[i].accept} {
+			if m.change != nil {
+				edits[key.Kid()] = m.change
 			}
-			a.run(attack{row: "J37", name: "signing key " + name, want: rejected("signing-key-not-trusted"), make: post(signed)},
-				attack{row: "J37", name: "encryption key " + name, want: invalid("content:recipient-key-unusable"), make: post(sealedTo)},
-				attack{row: "J37", name: "acknowledging key " + name, from: "lv/vp", want: refusal("package.acknowledge", api.EnvelopeRejected, "signing-key-not-trusted"),
-					make: func(a *arena) request { return k.request(a, func(j *jws) { j.signWith(accept) }) }})
-			a.repeated("what was accepted", old, first)
-			a.given(k)
-			a.accepted()
-		})
+		}
 	}
+	a.change(edits)
+	a.Clock.Advance(20 * time.Minute)
+	a.settle()
+	for i, m := range moments {
+		a.run(attack{row: "J37", name: "signing key " + m.name, want: rejected("signing-key-not-trusted"), make: post(func(f *forgery) { f.signWith(trios[i].sign) })},
+			attack{row: "J37", name: "encryption key " + m.name, want: invalid("content:recipient-key-unusable"),
+				make: post(func(f *forgery) { f.header(swap(a.DecryptKeys("lv/vp")[0].Kid(), trios[i].seal.Kid())) })},
+			attack{row: "J37", name: "acknowledging key " + m.name, from: "lv/vp", want: refusal("package.acknowledge", api.EnvelopeRejected, "signing-key-not-trusted"),
+				make: func(a *arena) request { return k.request(a, func(j *jws) { j.signWith(trios[i].accept) }) }})
+		a.repeated("what was accepted before its key was "+m.name, trios[i].old, trios[i].answer)
+	}
+	a.given(k)
+	a.accepted()
 }
 
-// lapsing registers a key whose certificate ends in ten minutes.
-func (a *arena) lapsing(agency string, use envelope.Use) envelope.PrivateKey {
+// trios registers the keys of TestKeysInTime. The certificates of the last
+// ones end in ten minutes.
+func (a *arena) trios() []*trio {
 	a.t.Helper()
-	k, err := envelope.Generate(use, envelope.ES256)
-	if err != nil {
-		a.t.Fatal(err)
+	var all []*trio
+	published := map[string][]envelope.PublishedKey{}
+	for i := range moments {
+		validity := 24 * time.Hour
+		if i == len(moments)-1 {
+			validity = 10 * time.Minute
+		}
+		key := func(agency string, use envelope.Use) envelope.PrivateKey {
+			k, err := envelope.Generate(use, envelope.ES256)
+			must(err)
+			published[agency] = append(published[agency], a.certified(agency, k, validity))
+			return k
+		}
+		all = append(all, &trio{sign: key("ee/pbgb", envelope.UseSign), seal: key("lv/vp", envelope.UseEncrypt), accept: key("lv/vp", envelope.UseSign)})
 	}
-	a.publish(agency, a.certified(agency, k, 10*time.Minute))
+	for agency, keys := range published {
+		a.publish(agency, keys...)
+	}
 	if err := a.Node.Reload(a.t.Context()); err != nil {
 		a.t.Fatal(err)
 	}
-	return k
+	return all
 }
 
 // TestOldPackages: a recipient reads, and verifies, what was accepted under a
@@ -116,7 +142,7 @@ func TestOldPackages(t *testing.T) {
 	a := enter(t)
 	id := a.forge().a.jti
 	a.accepted()
-	a.change(a.SignKey("ee/pbgb").Kid(), func(r *exchange.KeyRow, now time.Time) { r.Until = now })
+	a.change(map[string]func(*exchange.KeyRow, time.Time){a.SignKey("ee/pbgb").Kid(): moments[0].change})
 	if _, err := a.open("lv/vp", id); err != nil {
 		t.Error(err)
 	}

@@ -15,8 +15,8 @@ func TestMediaTypes(t *testing.T) {
 	t.Parallel()
 	a := enter(t)
 	k := a.delivered()
-	a.run(mediaTypes(k)...)
-	a.run(partTypes()...)
+	a.run(each(2, mediaTypes(k))...)
+	a.run(each(2, partTypes())...)
 	a.given(k)
 	a.accepted()
 }

@@ -60,7 +60,8 @@ func TestOracle(t *testing.T) {
 		},
 	} {
 		id := a.forge().a.jti
-		a.accepted(edit)
+		a.post(post(edit)(a), http.StatusCreated)
+		a.sealed = sealed{}
 		opened, err := a.open("lv/vp", id)
 		var bad *client.VerifyError
 		if opened != nil && err == nil || !errors.As(err, &bad) {
@@ -69,8 +70,8 @@ func TestOracle(t *testing.T) {
 		}
 		heard[err.Error()] = append(heard[err.Error()], name)
 		a.names["J30/"+name] = true
-		a.settle()
 	}
+	a.settle()
 	if len(heard) != 1 {
 		t.Errorf("the reader can tell one from another: %q", heard)
 	}
@@ -95,8 +96,8 @@ func TestForwarding(t *testing.T) {
 		d.Iss, d.JTI = iss, jti
 		return a.PartsOf(a.Seal(d))
 	}
-	as := func(name string, want verdict, make func() []exchangetest.Part) {
-		a.run(attack{row: "J31", name: name, from: "lv/vp", id: noPackage, want: want, make: func(*arena) request { return multipart(make()) }})
+	as := func(name string, want verdict, parts func() []exchangetest.Part) {
+		a.run(attack{row: "J31", name: name, from: "lv/vp", id: noPackage, want: want, make: func(*arena) request { return multipart(parts()) }})
 	}
 	as("iss of Estonia, the key of Latvia", rejected("sender-is-not-caller"), func() []exchangetest.Part { return seal("ee/pbgb", noPackage) })
 	as("Estonia's manifest, a content for Italy", rejected("sender-is-not-caller"), func() []exchangetest.Part {
@@ -154,9 +155,9 @@ func TestLyingExchange(t *testing.T) {
 	t.Parallel()
 	a := enter(t, exchangetest.Unwatched())
 	id := a.forge().a.jti
-	var real *forgery
-	a.accepted(func(f *forgery) { real = f })
-	k := real.manifest
+	var sent *forgery
+	a.accepted(func(f *forgery) { sent = f })
+	k := sent.manifest
 	other := a.Sealed(demo.EEtoLV)
 	stranger, err := envelope.GenerateSigning(envelope.ES256)
 	must(err)
@@ -169,7 +170,7 @@ func TestLyingExchange(t *testing.T) {
 	must(err)
 	for name, change := range map[string]map[string][]byte{
 		"another manifest": {"/manifest": other.Manifest}, "another content": {"/content": other.Content}, "another of both": {"/manifest": other.Manifest, "/content": other.Content},
-		"a content with one bit less": {"/content": []byte(strings.Replace(real.content, `"tag":"`, `"tag":"A`, 1))}, "no content": {"/content": nil}, "a content of nothing": {"/content": []byte("{}")},
+		"a content with one bit less": {"/content": []byte(strings.Replace(sent.content, `"tag":"`, `"tag":"A`, 1))}, "no content": {"/content": nil}, "a content of nothing": {"/content": []byte("{}")},
 		"a manifest for others":            {"/manifest": forged(func(j *jws) { in(&j.payload, `["lv/vp"]`, `["it/dcpc"]`) })},
 		"a manifest signed by a stranger":  {"/manifest": forged(func(j *jws) { j.key = stranger })},
 		"a manifest and key of a stranger": {"/manifest": forged(func(j *jws) { j.signWith(stranger) }), "/keys/" + stranger.Kid(): []byte(`{"jwk":` + string(jwk) + `,"from":"2026-01-01T00:00:00Z"}`)},

@@ -17,7 +17,7 @@ func TestSizes(t *testing.T) {
 	a := enter(t)
 	k := a.delivered()
 	a.alone()
-	a.run(large(a, k)...)
+	a.run(each(2, large(a, k))...)
 	a.given(k)
 	a.accepted()
 }
