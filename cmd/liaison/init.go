@@ -33,8 +33,8 @@ that signs and one that decrypts, and a certificate request (CSR) for each. The
 private keys never leave the directory. Then it says what to send to whom, and
 where to put what comes back.
 
-The roles are unit, dpo, policy and supervisor. NAME tells people or machines of
-one agency apart; use a pseudonym.`,
+The roles are unit, dpo, policy and supervisor, and operator for the exchange's
+own people. NAME tells people or machines of one agency apart; use a pseudonym.`,
 		Example: `  liaison init --agency ee/pbgb --role unit --name desk-1 --server https://exchange.example:8443
   liaison init --dir dpo --agency ee/pbgb --role dpo --name dpo-1 --server https://exchange.example:8443`,
 		Args: cobra.NoArgs,
@@ -43,7 +43,7 @@ one agency apart; use a pseudonym.`,
 	f := c.Flags()
 	f.StringVar(&b.dir, "dir", "", "directory of the profile (default: AGENCY-ROLE, such as ee-pbgb-unit)")
 	f.StringVar(&b.agency, "agency", "", "your agency, such as ee/pbgb")
-	f.StringVar(&b.role, "role", "", "unit, dpo, policy or supervisor")
+	f.StringVar(&b.role, "role", "", "unit, dpo, policy, supervisor or operator")
 	f.StringVar(&b.name, "name", "", "name of this identity within the agency: a-z, 0-9 and -")
 	f.StringVar(&b.server, "server", "", "address of the exchange, such as https://exchange.example:8443")
 	f.StringVar(&b.officer, "officer", "", "pseudonym of the officer who uses this profile, if it is always the same")
@@ -200,7 +200,7 @@ func (b *beginning) nextSteps(requests []request) string {
      %s  the certificates of its authority
 `, b.path(client.FileServerRoots), b.path(client.FileLedger), b.path(client.DirAnchors, "<jurisdiction>.pem"))
 	if len(requests) > 1 {
-		fmt.Fprintf(&t, "\n4. Have your keys registered: send the operator what this prints:\n     liaison keys export --profile %s\n", b.dir)
+		fmt.Fprintf(&t, "\n4. When your agency is admitted, put your keys into the directory:\n     liaison keys publish --profile %s\n", b.dir)
 	}
 	fmt.Fprintf(&t, "\nThen try:\n     liaison keys list --profile %s\n", b.dir)
 	return t.String()

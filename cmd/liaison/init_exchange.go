@@ -24,6 +24,7 @@ type founding struct {
 	dir, origin      string
 	operator, listen string
 	hosts            []string
+	alone            bool
 }
 
 func newInitExchange(env *environment) *cobra.Command {
@@ -44,6 +45,7 @@ receipt bears it. Then it says what is missing.`,
 	c.Flags().StringVar(&f.operator, "operator", "exchange/ops", "the exchange's own agency: TRUSTDOMAIN/AGENCY")
 	c.Flags().StringVar(&f.listen, "listen", ":8443", "address of the API")
 	c.Flags().StringSliceVar(&f.hosts, "host", nil, "DNS name or IP address by which clients reach the server; repeat for more")
+	c.Flags().BoolVar(&f.alone, "single-operator", false, "one person is enough to admit agencies and give roles (two_persons: false)")
 	for _, name := range []string{"origin", "host"} {
 		_ = c.MarkFlagRequired(name) // fails only for a flag that is not declared
 	}
@@ -79,7 +81,8 @@ func (f *founding) run() error {
 		}
 	}
 	err = errors.Join(certs.WriteSecret(filepath.Join(f.dir, "ledger", fileLedgerKey), []byte(skey+"\n")),
-		certs.WritePublic(f.path("log.vkey"), []byte(vkey+"\n")), f.makeServerKey(), f.writeConfig())
+		certs.WritePublic(f.path("log.vkey"), []byte(vkey+"\n")), f.makeServerKey(), f.writeConfig(),
+		node.WriteAdmission(f.path("registry"), node.Admission{ID: f.operator, Roles: []string{certs.RoleOperator}}, []byte(`{"keys":[]}`)))
 	if err != nil {
 		return err
 	}
@@ -114,9 +117,11 @@ func (f *founding) makeServerKey() error {
 
 // writeConfig writes a configuration with the paths of this directory.
 func (f *founding) writeConfig() error {
+	twoPersons := !f.alone
 	return node.WriteConfig(f.path(fileConfig), node.Config{Listen: f.listen, Admin: "127.0.0.1:8444", State: "state",
 		LedgerKey: filepath.Join("ledger", fileLedgerKey), Certificate: fileServerCert, Key: fileServerKey,
-		Anchors: "anchors", Revocations: "crl", Operator: f.operator, Registry: "registry"})
+		Anchors: "anchors", Revocations: "crl", Operator: f.operator, Registry: "registry",
+		TwoPersons: &twoPersons})
 }
 
 func (f *founding) nextSteps() string {
@@ -130,6 +135,19 @@ func (f *founding) nextSteps() string {
 4. Give log.vkey and the certificates that vouch for your server to every agency, over a way that it trusts.
 5. This version has sample policies only, which are the law of nobody. To try the exchange with them, add the line
    allow_sample_policies: true to %[7]s; without it nothing starts.
-6. liaison serve --config %[7]s`,
-		f.dir, fileLedgerKey, f.path(fileServerCSR), f.path(fileServerCert), node.AgencyFile, node.KeysFile, f.path(fileConfig))
+6. liaison serve --config %[7]s
+7. Each operator makes a profile, and your own authority certifies it; with it they admit, suspend and readmit:
+     liaison init --agency %[8]s --role operator --name NAME --server https://%[9]s
+     liaison agencies suspend AGENCY --reason TEXT`,
+		f.dir, fileLedgerKey, f.path(fileServerCSR), f.path(fileServerCert), node.AgencyFile, node.KeysFile, f.path(fileConfig),
+		f.operator, net.JoinHostPort(f.hosts[0], portOf(f.listen)))
+}
+
+// portOf is the port of an address to listen on.
+func portOf(listen string) string {
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "8443"
+	}
+	return port
 }

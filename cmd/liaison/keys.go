@@ -13,12 +13,13 @@ import (
 
 func newKeys(env *environment) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "keys",
-		Short:   "Whose keys are whose",
-		Long:    "Keys sign packages and encrypt content. They come from the exchange's directory; whether to believe them is decided by the anchors in your profile.",
-		Example: `  liaison keys list lv/vp`,
+		Use:   "keys",
+		Short: "Whose keys are whose",
+		Long:  "Keys sign packages and encrypt content. They come from the exchange's directory; whether to believe them is decided by the anchors in your profile.",
+		Example: `  liaison keys list lv/vp
+  liaison keys rotate --use sig`,
 	}
-	c.AddCommand(newKeysList(env), newKeysExport(env))
+	c.AddCommand(newKeysList(env), newKeysPublish(env), newKeysRotate(env), newKeysRetire(env), newKeysExport(env))
 	return c
 }
 

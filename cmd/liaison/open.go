@@ -63,6 +63,11 @@ func (o *opening) run(ctx context.Context, c *client.Client, args []string) erro
 	if err != nil {
 		return err
 	}
+	if ended := opened.SenderKey.Ended(); ended != "" {
+		if _, err := fmt.Fprintf(o.env.Stderr, "the sender's key is %s, after this was signed\n", ended); err != nil {
+			return err
+		}
+	}
 	if o.dir == "" {
 		return o.print(opened)
 	}

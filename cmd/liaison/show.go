@@ -37,18 +37,18 @@ became of it, with the obligations that you accept when you open it.`,
 			if err != nil {
 				return err
 			}
-			m, err := c.ManifestOf(ctx, d)
+			m, key, err := c.Signed(ctx, d)
 			if err != nil {
 				return err
 			}
-			return env.output().value(shown{*d, m.Payload}, describePackage(d, m))
+			return env.output().value(shown{*d, m.Payload}, describePackage(d, m, &key))
 		}),
 	}
 	profile.add(c)
 	return c
 }
 
-func describePackage(d *api.Descriptor, m *envelope.SignedManifest) string {
+func describePackage(d *api.Descriptor, m *envelope.SignedManifest, key *client.Key) string {
 	var b strings.Builder
 	say := func(label, text string) {
 		if text != "" {
@@ -58,6 +58,9 @@ func describePackage(d *api.Descriptor, m *envelope.SignedManifest) string {
 	meta := m.Claimed
 	say("package", m.JTI)
 	say("from", m.Iss+" (signature verified)")
+	if ended := key.Ended(); ended != "" {
+		say("its key", ended+", after this was signed")
+	}
 	say("to", strings.Join(m.Aud, ", "))
 	say("state", d.State)
 	say("signed", time.Unix(m.IAT, 0).UTC().Format(time.RFC3339))

@@ -25,6 +25,7 @@ type OpenOptions struct {
 type Opened struct {
 	Descriptor      *api.Descriptor
 	Manifest        *envelope.SignedManifest
+	SenderKey       Key // with its history: it may have been retired since, or compromised later than it signed this
 	Message         *envelope.Message
 	Acknowledgement *Receipt // nil if it was acknowledged before, or the package is the own one
 	Consultation    *Consultation
@@ -49,8 +50,7 @@ func (c *Client) Open(ctx context.Context, id string, o OpenOptions) (*Opened, e
 	if opened.Descriptor, err = c.Package(ctx, id); err != nil {
 		return nil, err
 	}
-	var key Key
-	if opened.Manifest, key, err = c.signedManifest(ctx, id); err != nil {
+	if opened.Manifest, opened.SenderKey, err = c.signedManifest(ctx, id); err != nil {
 		return nil, err
 	}
 	if err := matches(opened.Descriptor, opened.Manifest); err != nil {
@@ -64,7 +64,7 @@ func (c *Client) Open(ctx context.Context, id string, o OpenOptions) (*Opened, e
 	if opened.Consultation, err = c.Consult(ctx, ConsultInput{Officer: officer, Reason: o.Reason, CaseRef: o.CaseRef, Package: id}); err != nil {
 		return nil, err
 	}
-	return opened, opened.decrypt(ctx, key)
+	return opened, opened.decrypt(ctx)
 }
 
 // accept acknowledges the package if it waits for that.
@@ -126,14 +126,14 @@ func (e *StateError) Error() string {
 // Is makes a StateError a conflict, as the server would answer.
 func (e *StateError) Is(target error) bool { return target == api.Conflict }
 
-func (o *Opened) decrypt(ctx context.Context, key Key) error {
+func (o *Opened) decrypt(ctx context.Context) error {
 	content, err := o.c.Content(ctx, o.Consultation.ID, o.Descriptor.ID)
 	if err != nil {
 		return err
 	}
 	o.Message, _, err = envelope.Open(envelope.OpenInput{
 		Exchange: o.c.Exchange(), Self: o.c.agency, Manifest: o.Manifest.Raw, Content: content,
-		SenderKey: func(string, string) (envelope.PublicKey, error) { return key.PublicKey, nil },
+		SenderKey: func(string, string) (envelope.PublicKey, error) { return o.SenderKey.PublicKey, nil },
 		Decrypt:   o.c.decrypt,
 	})
 	if err != nil {

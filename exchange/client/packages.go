@@ -110,11 +110,17 @@ func (c *Client) Manifest(ctx context.Context, id string) (*envelope.SignedManif
 
 // ManifestOf is Manifest for a package whose descriptor is at hand, which is held against it.
 func (c *Client) ManifestOf(ctx context.Context, d *api.Descriptor) (*envelope.SignedManifest, error) {
-	m, err := c.Manifest(ctx, d.ID)
+	m, _, err := c.Signed(ctx, d)
+	return m, err
+}
+
+// Signed is ManifestOf, with the sender's key and what became of it.
+func (c *Client) Signed(ctx context.Context, d *api.Descriptor) (*envelope.SignedManifest, Key, error) {
+	m, key, err := c.signedManifest(ctx, d.ID)
 	if err != nil {
-		return nil, err
+		return nil, Key{}, err
 	}
-	return m, matches(d, m)
+	return m, key, matches(d, m)
 }
 
 func (c *Client) signedManifest(ctx context.Context, id string) (*envelope.SignedManifest, Key, error) {

@@ -15,6 +15,10 @@ const (
 	actDecide      = "decision.ask"
 	actAcknowledge = "package.acknowledge"
 	actConsult     = "consultation.open"
+	actPublish     = "key.publish"
+	actRetire      = "key.retire"
+	actAdmission   = "admission.show"
+	actAdmit       = "agency.admit"
 )
 
 // Receipt is a receipt that was verified: the entry is in the ledger, it says what was asked, and the ledger's head in it
@@ -30,6 +34,7 @@ type claim struct {
 	pkg, manifestSHA256, content string
 	officer, justify             string
 	outcomes                     []string
+	details                      map[string]string // of all of these: absent where empty
 }
 
 func (c claim) check(agency string, e audit.Entry) error {
@@ -48,6 +53,11 @@ func (c claim) check(agency string, e audit.Entry) error {
 		}
 		if m.want != "" && m.got != m.want {
 			return fmt.Errorf("its entry says %s %q, not %q", m.name, m.got, m.want)
+		}
+	}
+	for name, want := range c.details {
+		if got := e.Details[name]; got != want {
+			return fmt.Errorf("its entry says %s %q, not %q", name, got, want)
 		}
 	}
 	for _, o := range c.outcomes {

@@ -2,6 +2,8 @@ package exchangetest
 
 import (
 	"crypto/tls"
+	"math/big"
+	"path/filepath"
 	"time"
 
 	"github.com/liaison-exchange/liaison/certs"
@@ -35,4 +37,18 @@ func (x *Exchange) Certified(agency string, key envelope.PublicKey) []byte {
 func (x *Exchange) Operator(name string) tls.Certificate {
 	x.TB.Helper()
 	return x.Identity(demo.Operator, certs.RoleOperator, name)
+}
+
+// Revoke puts a certificate on its authority's list. The exchange knows after
+// Reload or at its next start.
+func (x *Exchange) Revoke(jurisdiction string, serial *big.Int) {
+	x.TB.Helper()
+	cfg, err := x.World.NodeConfig()
+	x.must(err)
+	ca := x.CA(jurisdiction)
+	ca.Revoke(serial)
+	list, err := ca.CRL(big.NewInt(x.Clock.Now().Unix()), x.Clock.Now().Add(24*time.Hour))
+	x.must(err)
+	x.must(certs.WritePublic(filepath.Join(cfg.Revocations, jurisdiction+".crl"), list))
+	x.must(ca.SaveRevoked(filepath.Join(x.World.Dir, "ca", jurisdiction)))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -195,7 +196,7 @@ func publicKey(n byte) (jwk []byte, kid string) {
 }
 
 func testRegistry(t *testing.T, s exchange.Store) {
-	agency := exchange.Agency{ID: "ee/pbgb", Jurisdiction: "ee", Name: "Police and Border Guard Board", Type: "spoc",
+	agency := exchange.Agency{ID: "ee/pbgb", Declared: []string{"unit"}, File: "digest", Jurisdiction: "ee", Name: "Police and Border Guard Board", Type: "spoc",
 		Roles: []string{"unit", "dpo"}, Competences: []string{"prevention"}}
 	jwk, kid := publicKey(1)
 	key := exchange.KeyRow{Agency: agency.ID, Kid: kid, Use: "sig", JWK: jwk, From: at(0)}
@@ -261,6 +262,32 @@ func testRegistry(t *testing.T, s exchange.Store) {
 		}
 	}
 	equal(t, "key after the thefts", registry().KeyByID(kid).KeyRow, key)
+}
+
+// testProposals: one for an agency, replaced as a whole.
+func testProposals(t *testing.T, s exchange.Store) {
+	read := func() (p *exchange.Proposal) {
+		view(t, s, func(rows exchange.Reader) { p = must[*exchange.Proposal](t)(rows.Proposal("lv/vp")) })
+		return p
+	}
+	if p := read(); p != nil {
+		t.Errorf("there is one at the beginning: %+v", p)
+	}
+	first := exchange.Proposal{Agency: "lv/vp", Standing: exchange.Standing{Roles: []string{"unit", "dpo"}, Suspended: true}, By: "spiffe://exchange/ops/operator/one", Reason: "why", At: at(1)}
+	second := exchange.Proposal{Agency: "lv/vp", By: "spiffe://exchange/ops/operator/two", Reason: "why not", At: at(2)}
+	for _, want := range []exchange.Proposal{first, second} {
+		write(t, s, func(tx exchange.Transaction) {
+			tx.PutProposal(want)
+			tx.PutProposal(exchange.Proposal{Agency: "ee/pbgb", By: "another", At: at(3)})
+		})
+		if got := read(); got == nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("%+v, wrote %+v", got, want)
+		}
+	}
+	write(t, s, func(tx exchange.Transaction) { tx.DropProposal("lv/vp") })
+	if p := read(); p != nil {
+		t.Errorf("it is still there: %+v", p)
+	}
 }
 
 func testBoxes(t *testing.T, s exchange.Store) {

@@ -25,7 +25,7 @@ func suite(t *testing.T, open func(t *testing.T) exchange.Store) {
 		{"empty", testEmpty},
 		{"packages", testPackages},
 		{"records", testRecords},
-		{"registry", testRegistry},
+		{"registry", testRegistry}, {"proposals", testProposals},
 		{"boxes", testBoxes},
 		{"load", testLoad},
 		{"parties", testParties},

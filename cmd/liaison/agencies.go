@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/client"
+)
+
+func newAgencies(env *environment) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "agencies",
+		Short: "Who takes part, and with which roles",
+		Long: `agencies shows who takes part in the exchange. With the profile of an operator it
+also admits agencies, suspends and readmits them and changes their roles.
+
+What takes something away holds at once. What gives something waits until a second
+operator runs the same command within 24 hours, unless the exchange is configured
+with two_persons: false.`,
+		Example: `  liaison agencies list
+  liaison agencies suspend by/mia --reason "Their authority reports a stolen key, ticket 2026-881"`,
+	}
+	c.AddCommand(newAgenciesList(env), newAgenciesShow(env),
+		newAgenciesSet(env, "admit AGENCY --role ROLE", "Admit an agency with some roles", true,
+			func(_ *client.Admission, roles []string) api.AdmissionRequest {
+				return api.AdmissionRequest{Roles: roles}
+			}),
+		newAgenciesSet(env, "suspend AGENCY", "Suspend an agency: its next request is refused", false,
+			func(now *client.Admission, _ []string) api.AdmissionRequest {
+				return api.AdmissionRequest{Roles: now.Roles, Suspended: true}
+			}),
+		newAgenciesSet(env, "readmit AGENCY", "End an agency's suspension", false,
+			func(now *client.Admission, _ []string) api.AdmissionRequest {
+				return api.AdmissionRequest{Roles: now.Roles}
+			}),
+		newAgenciesSet(env, "roles AGENCY --role ROLE", "Set the roles that an agency's identities may have", true,
+			func(now *client.Admission, roles []string) api.AdmissionRequest {
+				return api.AdmissionRequest{Roles: roles, Suspended: now.Suspended}
+			}))
+	return c
+}
+
+func newAgenciesList(env *environment) *cobra.Command {
+	var profile profileFlags
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List the agencies of the exchange",
+		Example: `  liaison agencies list --json | jq -r 'select(.status == "suspended") | .id'`,
+		Args:    cobra.NoArgs,
+		RunE: withClient(env, &profile, func(ctx context.Context, c *client.Client, _ []string) error {
+			all, err := c.Agencies(ctx)
+			if err != nil {
+				return err
+			}
+			t := env.output().table("AGENCY", "STATUS", "TYPE", "NAME")
+			for _, a := range all {
+				t.row(a, a.ID, a.Status, a.Type, a.Name)
+			}
+			return t.flush()
+		}),
+	}
+	profile.add(c)
+	return c
+}
+
+func newAgenciesShow(env *environment) *cobra.Command {
+	var profile profileFlags
+	c := &cobra.Command{
+		Use:     "show AGENCY",
+		Short:   "Show an operator an agency's roles, and what waits for a second operator",
+		Example: `  liaison agencies show lv/vp --profile exchange-ops-operator`,
+		Args:    cobra.ExactArgs(1),
+		RunE: withClient(env, &profile, func(ctx context.Context, c *client.Client, args []string) error {
+			a, err := c.Admission(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return env.output().value(a.Admission, admissionWords(a))
+		}),
+	}
+	profile.add(c)
+	return c
+}
+
+// newAgenciesSet is a command that asks for an agency's standing. want makes
+// it of what holds now and the roles of the flags.
+func newAgenciesSet(env *environment, use, short string, takesRoles bool, want func(now *client.Admission, roles []string) api.AdmissionRequest) *cobra.Command {
+	var profile profileFlags
+	var roles []string
+	var why officerFlags
+	verb, _, _ := strings.Cut(use, " ")
+	example := "  liaison agencies " + verb + ` lv/vp --reason "Decided by the board on 20 November, protocol 14"`
+	if takesRoles {
+		example = strings.Replace(example, " --reason", " --role unit --role dpo --reason", 1)
+	}
+	c := &cobra.Command{
+		Use:     use + " --reason TEXT",
+		Short:   short,
+		Example: example,
+		Args:    cobra.ExactArgs(1),
+		RunE: withClient(env, &profile, func(ctx context.Context, c *client.Client, args []string) error {
+			if err := why.needReason(); err != nil {
+				return err
+			}
+			now := &client.Admission{}
+			if verb != "admit" {
+				var err error
+				if now, err = c.Admission(ctx, args[0]); err != nil {
+					return err
+				}
+			}
+			request := want(now, roles)
+			request.Reason = why.reason
+			set, err := c.SetAdmission(ctx, args[0], request)
+			if err != nil {
+				return err
+			}
+			return env.output().value(set.Admission, admissionWords(set))
+		}),
+	}
+	profile.add(c)
+	c.Flags().StringVar(&why.reason, "reason", "", "why, in 20 to 500 characters; it is recorded")
+	if takesRoles {
+		c.Flags().StringArrayVar(&roles, "role", nil, "unit, dpo, policy or supervisor; repeat for more")
+	}
+	return c
+}
+
+// admissionWords tell what holds and what waits.
+func admissionWords(a *client.Admission) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", printable(a.Agency), standingWords(a.Roles, a.Suspended))
+	if p := a.Proposal; p != nil {
+		fmt.Fprintf(&b, "awaits a second operator: %s\n", printable(standingWords(p.Roles, p.Suspended)))
+		fmt.Fprintf(&b, "  asked for by %s: %s\n", printable(p.By), printable(p.Reason))
+		fmt.Fprintf(&b, "  another operator runs the same command before %s\n", printable(p.Expires))
+	}
+	return b.String()
+}
+
+func standingWords(roles []string, suspended bool) string {
+	words := "active"
+	if suspended {
+		words = "suspended"
+	}
+	if len(roles) == 0 {
+		return words + ", no roles"
+	}
+	return words + ", roles " + strings.Join(roles, ", ")
+}
