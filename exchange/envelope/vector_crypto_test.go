@@ -81,6 +81,9 @@ func (b *table) signatures() {
 		swap(&f.statementHeader, f, f.signer.Kid(), f.second.Kid())
 		swap(&f.statementHeader, f, ES256, EdDSA)
 	})
+	b.whole("reject-statement-of-other-agency", "J38: the statement of another agency that shares the key", "rejected", ReasonPairIssuer, func(f *forge) {
+		swap(&f.statementPayload, f, "ee/pbgb", "it/dcpc")
+	}).register("it/dcpc", true, b.keys.es256.Public())
 	reject("statement-flipped", "the statement's signature does not hold", ReasonSignature, func(f *forge) {
 		f.rawStatement = withSignature(func(s []byte) []byte { s[40] ^= 1; return s })
 	})
