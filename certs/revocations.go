@@ -234,6 +234,7 @@ func CRLStates() []CRLState { return []CRLState{CRLFresh, CRLAging, CRLOverdue, 
 type CRLStatus struct {
 	Jurisdiction string
 	Issuer       string // subject of the authority that signed it; "" if there is no list
+	IssuerKey    string // its SPKISHA256: two authorities may have one subject
 	Number       string // decimal
 	ThisUpdate   time.Time
 	NextUpdate   time.Time
@@ -250,7 +251,7 @@ func (s CRLStatus) Aging(now time.Time) bool {
 // State says how the list stands at a time.
 func (s CRLStatus) State(now time.Time) CRLState {
 	switch {
-	case s.Issuer == "":
+	case s.IssuerKey == "":
 		return CRLMissing
 	case now.After(s.Until):
 		return CRLLapsed
@@ -262,7 +263,7 @@ func (s CRLStatus) State(now time.Time) CRLState {
 	return CRLFresh
 }
 
-// Status gives the state of all lists, sorted by jurisdiction and issuer.
+// Status gives the state of all lists, sorted by jurisdiction, issuer and key.
 func (r *Revocations) Status() []CRLStatus {
 	var all []CRLStatus
 	for j, set := range r.byOwner {
@@ -275,13 +276,13 @@ func (r *Revocations) Status() []CRLStatus {
 		}
 		for _, list := range set.lists {
 			all = append(all, CRLStatus{
-				Jurisdiction: j, Issuer: list.name, Number: list.number.String(), ThisUpdate: list.thisUpdate,
+				Jurisdiction: j, Issuer: list.name, IssuerKey: encodeID(list.issuer), Number: list.number.String(), ThisUpdate: list.thisUpdate,
 				NextUpdate: list.nextUpdate, Until: r.config.end(j, list), Revoked: len(list.revoked), Err: set.err,
 			})
 		}
 	}
 	slices.SortFunc(all, func(a, b CRLStatus) int {
-		return cmp.Or(strings.Compare(a.Jurisdiction, b.Jurisdiction), strings.Compare(a.Issuer, b.Issuer))
+		return cmp.Or(strings.Compare(a.Jurisdiction, b.Jurisdiction), strings.Compare(a.Issuer, b.Issuer), strings.Compare(a.IssuerKey, b.IssuerKey))
 	})
 	return all
 }

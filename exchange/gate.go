@@ -30,6 +30,8 @@ const (
 	ActRetire      Action = "key.retire"
 	ActAdmission   Action = "admission.show"
 	ActAdmit       Action = "agency.admit"
+	ActBringCRL    Action = "revocations.bring"
+	ActGrace       Action = "revocations.grace"
 	ActRequest     Action = "request.refused" // refused before any method
 )
 
@@ -42,6 +44,7 @@ const (
 	ActExpired  Action = "package.expired"
 	ActNotice   Action = "originator.notified" // LED art 35(2)
 	ActKey      Action = "key.register"
+	ActKeepCRL  Action = "revocations.keep"
 	ActActivate Action = "policy.activate"
 )
 
@@ -56,6 +59,9 @@ var (
 	readers    = []string{certs.RoleDPO, certs.RoleSupervisor}
 	publishers = []string{certs.RoleUnit, certs.RolePolicy}
 )
+
+// everyone is whoever passed identity.
+var everyone = []string{certs.RoleUnit, certs.RoleDPO, certs.RolePolicy, certs.RoleSupervisor, certs.RoleOperator}
 
 var permissions = map[Action]permission{
 	ActSend:        {[]string{certs.RoleUnit}, audit.Disclosure},
@@ -73,6 +79,8 @@ var permissions = map[Action]permission{
 	ActRetire:      {publishers, audit.Alteration},
 	ActAdmission:   {[]string{certs.RoleOperator}, audit.Consultation},
 	ActAdmit:       {[]string{certs.RoleOperator}, audit.Alteration},
+	ActBringCRL:    {everyone, audit.Alteration},
+	ActGrace:       {[]string{certs.RoleOperator}, audit.Alteration},
 }
 
 // visit is one caller's way through one method: who, what, on which object,

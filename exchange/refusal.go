@@ -17,6 +17,7 @@ const (
 	Rejected        Kind = "envelope-rejected"     // signature, key or identity; the reason stands in the entry only
 	Invalid         Kind = "package-invalid"       // told to the sender, once its signature and identity hold
 	KeyRefused      Kind = "key-refused"           // a key that cannot be registered
+	ListRefused     Kind = "list-refused"          // a revocation list that is none of the jurisdiction's
 	Denied          Kind = "policy-denied"         // Outcomes name the denied recipients
 	NotFound        Kind = "not-found"             // absent, or not entitled
 	Conflict        Kind = "conflict"              // does not fit the state

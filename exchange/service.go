@@ -33,6 +33,10 @@ type Config struct {
 	// OnePerson lets one operator admit, readmit and add roles alone.
 	OnePerson bool
 
+	// Renew puts what KeptRevocations gives in force. nil: the lists of Trust
+	// stay as they are.
+	Renew func(context.Context)
+
 	// AttachmentLimit is the greatest size of one attachment in bytes; zero
 	// means 2 GiB.
 	AttachmentLimit int64

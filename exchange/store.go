@@ -85,6 +85,9 @@ type Reader interface {
 	// shared and immutable; it is read again only when its version moved.
 	Registry() (*Registry, error)
 	Proposal(agency string) (*Proposal, error)
+	Revocations(jurisdiction string) ([]RevocationRow, error) // of all for ""
+	Grace(jurisdiction string) (*GraceRow, error)
+	Graces() ([]GraceRow, error)
 
 	// Party reports whether the agency sent the package, received it, or is
 	// one that it waits for. What is absent and what is another's is read
@@ -138,6 +141,9 @@ type Writer interface {
 
 	PutProposal(p Proposal) // insert or replace
 	DropProposal(agency string)
+
+	PutRevocation(r RevocationRow) // insert or replace, by jurisdiction and issuer
+	PutGrace(g GraceRow)           // insert or replace
 }
 
 // Package is a package as the exchange keeps it.

@@ -18,6 +18,8 @@ const (
 	MediaForm     = "multipart/form-data"
 	MediaBinary   = "application/octet-stream"
 	MediaText     = "text/plain; charset=utf-8"
+	MediaCRL      = "application/pkix-crl"   // RFC 2585; PEM is known by its first line
+	MediaPEM      = "application/x-pem-file" // RFC 7468
 )
 
 // HeaderConsultation carries the id of a consultation on reads of content,

@@ -49,6 +49,8 @@ var (
 		"Signature and identity hold, but the package cannot be accepted as it is: digests, times, recipients or keys. The detail says what, the fix what to do."}
 	KeyRefused = ProblemType{"key-refused", http.StatusUnprocessableEntity, "The key is refused",
 		"The key cannot be registered: its certificate does not chain to the anchors of its agency's own jurisdiction, names another agency or use or is revoked, or its private half is known to others. The detail says what. Make a new key, have it certified by the authority of your jurisdiction, and publish it with the chain."}
+	ListRefused = ProblemType{"list-refused", http.StatusUnprocessableEntity, "The revocation list is refused",
+		"What was sent is no full revocation list (RFC 5280) of an authority of the jurisdiction: damaged, unsigned, signed by another, a delta or indirect list, or without number or nextUpdate. Fetch the newest list from the authority itself and send it as it is."}
 	RateLimited = ProblemType{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"A limit of your agency is reached. Come back after the time in Retry-After."}
 	Unavailable = ProblemType{"unavailable", http.StatusServiceUnavailable, "Unavailable for now",
@@ -61,7 +63,7 @@ var (
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
 		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, Misdirected, EnvelopeRejected,
-		PackageInvalid, KeyRefused, RateLimited, Unavailable, Internal}
+		PackageInvalid, KeyRefused, ListRefused, RateLimited, Unavailable, Internal}
 }
 
 // URI returns the value of a problem's member `type`.

@@ -21,6 +21,8 @@ const (
 	RouteKeys            = "/v1/agencies/{j}/{a}/keys"
 	RouteKey             = "/v1/agencies/{j}/{a}/keys/{kid}"
 	RouteAdmission       = "/v1/agencies/{j}/{a}/admission"
+	RouteRevocations     = "/v1/revocations/{j}"
+	RouteGrace           = "/v1/revocations/{j}/grace"
 	RouteAuditEntries    = "/v1/audit/entries"
 	RouteAuditEntry      = "/v1/audit/entries/{j}/{a}/{seq}"
 	RouteCheckpoint      = "/log/checkpoint"
@@ -61,6 +63,12 @@ func KeyPath(agency, kid string) string { return KeysPath(agency) + "/" + url.Pa
 
 // AdmissionPath returns the path of what the operator says of an agency.
 func AdmissionPath(agency string) string { return AgencyPath(agency) + "/admission" }
+
+// RevocationsPath returns the path of a jurisdiction's revocation lists.
+func RevocationsPath(jurisdiction string) string { return "/v1/revocations/" + jurisdiction }
+
+// GracePath returns the path of how long they serve when they are overdue.
+func GracePath(jurisdiction string) string { return RevocationsPath(jurisdiction) + "/grace" }
 
 // AuditEntryPath returns the path of one entry of an owner's log.
 func AuditEntryPath(owner string, seq uint64) string {

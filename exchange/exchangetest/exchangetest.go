@@ -8,6 +8,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"sync"
 	"testing"
@@ -34,6 +35,8 @@ type Exchange struct {
 	clients map[string]*client.Client // of this run of the node
 	bare    map[string]*http.Client
 	heads   map[string]*head
+	revoked map[string][]*big.Int // serial numbers, by jurisdiction
+	lists   int64                 // the highest number of a list
 }
 
 // Option changes how an exchange of a test runs.

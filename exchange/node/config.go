@@ -97,9 +97,10 @@ type Config struct {
 	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
 	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
 
-	// Clock, Log and Policies are for programs; a file cannot set them.
+	// Clock, Log, Ticks and Policies are for programs; a file cannot set them.
 	Clock    func() time.Time `yaml:"-"`
 	Log      *slog.Logger     `yaml:"-"`
+	Ticks    <-chan time.Time `yaml:"-"` // instead of CRLPoll
 	Policies *policy.Set      `yaml:"-"` // the set to activate; nil: the embedded ones, built at start
 }
 

@@ -41,6 +41,10 @@ type Node struct {
 	admin   net.Listener
 	http    *http.Server // admin
 
+	metrics     *metrics
+	loading     sync.Mutex // one load of trust at a time; guards revocations
+	revocations revocations
+
 	running sync.WaitGroup
 	stopped chan struct{} // closed by the first of Shutdown and a failure
 	once    sync.Once
@@ -60,7 +64,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		cfg.Log = slog.Default()
 	}
 	n := &Node{cfg: cfg, log: cfg.Log, stopped: make(chan struct{})}
-	for _, step := range []func(context.Context) error{n.openTrust, n.openService, n.openPolicy, n.openRegistry, n.openServer, n.listen} {
+	n.metrics = newMetrics(n)
+	for _, step := range []func(context.Context) error{n.openTrust, n.openService, n.openRevocations, n.openPolicy, n.openRegistry, n.openServer, n.listen} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())
 		}
@@ -103,9 +108,15 @@ func (n *Node) openService(ctx context.Context) error {
 	n.closers = append(n.closers, journal)
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
-		Policy: n.policy, Trust: n.gate.Trust, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
+		Policy: n.policy, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	return err
+}
+
+// openRevocations joins what the state remembers with the files.
+func (n *Node) openRevocations(ctx context.Context) error {
+	n.renew(ctx)
+	return nil
 }
 
 // loadSigner reads the ledger's key from a file that only its owner reads.
@@ -155,14 +166,15 @@ func (n *Node) openRegistry(ctx context.Context) error {
 func (n *Node) openServer(context.Context) error {
 	registry := prometheus.NewRegistry()
 	metrics := server.NewMetrics()
-	registry.MustRegister(metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(metrics, n.metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	files, err := openFiles()
 	if err != nil {
 		return err
 	}
 	limits := n.cfg.Limits.server(n.cfg.AttachmentLimit, files)
 	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
-		Limits: limits, Metrics: metrics, Gatherer: registry, Clock: n.cfg.Clock, Log: n.log})
+		Limits: limits, Metrics: metrics, Gatherer: registry,
+		Warnings: []server.Check{{Name: "revocations", Run: n.warnings}}, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
 
@@ -209,6 +221,7 @@ func (n *Node) serve() {
 		})
 	}
 	n.running.Go(n.sweep)
+	n.running.Go(n.watch)
 }
 
 // sweep removes what broken uploads left, once an hour.
@@ -268,14 +281,38 @@ func (n *Node) Origin() string { return n.service.Origin() }
 // Reload reads anchors, certificates and revocations again, all or nothing,
 // and then the registry, agency by agency. The error says what stays as it was.
 func (n *Node) Reload(ctx context.Context) error {
-	trust, err := n.cfg.trust().Load(n.gate.Trust(), n.cfg.Clock())
+	err := n.reloadTrust(ctx)
+	n.metrics.reloaded("trust", err)
+	if err != nil {
+		err = fmt.Errorf("certificates, anchors and revocations stay as they were: %w", err)
+	}
+	admitted := n.admitAll(ctx)
+	n.metrics.reloaded("registry", admitted)
+	n.server.CutOff(ctx)
+	return errors.Join(err, admitted)
+}
+
+// reloadTrust reads anchors, certificates and revocations again.
+func (n *Node) reloadTrust(ctx context.Context) error {
+	n.loading.Lock()
+	defer n.loading.Unlock()
+	kept, err := n.service.KeptRevocations(ctx)
+	if err != nil {
+		return err
+	}
+	files := n.cfg.trust()
+	files.Revocations.Kept = kept
+	n.revocations.files = n.stamps()
+	trust, err := files.Load(n.gate.Trust(), n.cfg.Clock())
 	if err == nil {
 		err = n.gate.Reload(trust)
 	}
 	if err != nil {
-		err = fmt.Errorf("certificates, anchors and revocations stay as they were: %w", err)
+		return err
 	}
-	return errors.Join(err, n.admitAll(ctx))
+	n.revocations.unkept = n.keep(ctx, trust.Revocations) != nil
+	n.tell(ctx)
+	return nil
 }
 
 // Shutdown drains and stops the node: no new connections, requests in flight

@@ -23,7 +23,7 @@ type Check struct {
 }
 
 // AdminHandler returns what the operator's own machine may ask: /livez,
-// /readyz (with ?verbose each check on a line) and /metrics. It knows no
+// /readyz (with ?verbose each check on a line, and warnings) and /metrics. It knows no
 // identities: it belongs on a loopback listener.
 func (s *Server) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -46,6 +46,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 			lines = append(lines, "[-] "+check.Name+": "+err.Error())
 		} else {
 			lines = append(lines, "[+] "+check.Name)
+		}
+	}
+	for _, warning := range s.cfg.Warnings {
+		if err := warning.within(r.Context()); err != nil {
+			lines = append(lines, "[!] "+warning.Name+": "+err.Error())
 		}
 	}
 	body := "ok"

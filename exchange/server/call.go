@@ -110,10 +110,11 @@ func (c *call) attempt() (err error) {
 func (c *call) identify() error {
 	peer, err := c.s.cfg.Gatekeeper.Peer(c.r.TLS)
 	if err != nil {
-		return &exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "certificate", Err: err,
-			Detail: "the client certificate is not accepted any more", Fix: "connect again with a valid certificate"}
+		return &exchange.Refusal{Kind: exchange.IdentityRefused, Reason: certificateReason(err), Err: err,
+			Detail: notAcceptedAnyMore, Fix: "connect again with a valid certificate"}
 	}
 	c.caller.Peer = peer
+	c.s.cfg.Metrics.seen.see(peer)
 	return nil
 }
 
@@ -184,13 +185,8 @@ func canonicalPath(p string) bool {
 // agency is admitted, not suspended, and may have the role. The domain words
 // and records the refusal.
 func (c *call) checkAdmitted() error {
-	reg, err := c.s.cfg.Exchange.Registry(c.r.Context())
-	if err != nil {
+	if admitted, err := c.s.admitted(c.r.Context(), c.caller.Identity); admitted || err != nil {
 		return err
-	}
-	id := c.caller.Identity
-	if a, ok := reg.Agency(id.AgencyID()); ok && !a.Suspended && a.Allows(id.Role) {
-		return nil
 	}
 	return c.s.cfg.Exchange.Refuse(c.r.Context(), c.caller, c.what(),
 		&exchange.Refusal{Kind: exchange.IdentityRefused, Reason: "agency", Detail: "the agency or its role is not admitted"})

@@ -86,9 +86,15 @@ func (c *crowd) remove(holder string, i int) {
 func (c *crowd) close() {
 	c.mu.Lock()
 	c.closed = true
-	all := slices.Concat(slices.Collect(maps.Values(c.of))...)
 	c.mu.Unlock()
-	for _, g := range all {
+	for _, g := range c.guests() {
 		_ = g.Close()
 	}
+}
+
+// guests are all who are there now.
+func (c *crowd) guests() []*guest {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Concat(slices.Collect(maps.Values(c.of))...)
 }

@@ -65,6 +65,14 @@ var prosed = map[string]prose{
 		text: "In the order of seq, under a consultation of the log.", problems: []api.ProblemType{api.ConsultationRequired}},
 	"getEntry": {summary: "Read one entry", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
 		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound}},
+	"putRevocations": {summary: "Bring newer revocation lists of a jurisdiction", role: roleAny, answers: []int{201, 200},
+		text:     "Anybody may, for any jurisdiction: a list authenticates itself. The body is one full list in DER, or PEM with several and the certificates of their issuers. The number of each must be higher than that of the list that is here; 200 answers lists that are here already. They are in force before the answer leaves.",
+		problems: []api.ProblemType{api.NotFound, api.Conflict, api.ListRefused}},
+	"putGrace": {summary: "Let the overdue revocation lists of a jurisdiction serve for longer", role: roleOperator, answers: []int{200, 202},
+		text:     "At most a week ahead. It waits (202) until another operator sends the same time within 24 hours, unless the exchange is run by one person. To end it sooner one is enough.",
+		problems: []api.ProblemType{api.NotFound}},
+	"getRevocations": {summary: "Read the newest revocation lists of a jurisdiction", role: roleAny, answers: []int{200}, media: api.MediaPEM,
+		text: "Each is followed by the certificates that vouch for its issuer, if that is no anchor. Check them against your own anchors.", problems: []api.ProblemType{api.NotFound}},
 	"listAgencies": {summary: "List the directory", role: roleAny, answers: []int{200}},
 	"getAgency":    {summary: "Read an agency", role: roleAny, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
 	"listKeys": {summary: "Read the keys of an agency that are in use", role: roleAny, answers: []int{200},
@@ -153,6 +161,8 @@ func requestOf(s *schemas, op operation) schema {
 				api.PartContent: schema{"contentType": api.MediaJOSEJSON}, api.PartAttachment: schema{"contentType": api.MediaBinary}},
 			"example": schema{api.PartManifest: exampleJWS, api.PartStatement: exampleJWS, api.PartContent: `{"protected":"…"}`},
 		}
+	case api.MediaCRL:
+		return schema{"schema": schema{"type": "string", "maxLength": maxList}, "example": examplePEM}
 	case api.MediaJOSE:
 		return schema{"schema": schema{"type": "string", "maxLength": maxJWS}, "example": exampleJWS}
 	}

@@ -19,6 +19,7 @@ const (
 	refusedHandshake = "handshake" // it did not finish one
 	refusedIdentity  = "identity"  // its identity has too many connections
 	refusedCrowded   = "crowded"   // it gave way to a newcomer
+	refusedCutOff    = "cut-off"   // its certificate or agency is not accepted any more
 	refusedChatter   = "chatter"   // it sent much and asked for nothing
 )
 
@@ -30,6 +31,7 @@ type door struct {
 	tls       *tls.Config
 	gate      *certs.Gatekeeper
 	handshake time.Duration
+	admitted  func(context.Context, certs.Identity) (bool, error)
 	metrics   *Metrics
 	log       *slog.Logger
 
@@ -46,11 +48,14 @@ type door struct {
 func (s *Server) open(l net.Listener) *door {
 	d := &door{
 		Listener: l, tls: s.cfg.Gatekeeper.ServerTLS(), gate: s.cfg.Gatekeeper, handshake: s.limits.Header,
-		metrics: s.cfg.Metrics, log: s.cfg.Log,
+		admitted: s.admitted, metrics: s.cfg.Metrics, log: s.cfg.Log,
 		strangers: newCrowd(s.limits.Handshakes, s.cfg.Metrics.connections.WithLabelValues("handshake")),
 		known:     newCrowd(s.limits.Connections, s.cfg.Metrics.connections.WithLabelValues("open")),
 		in:        make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{}),
 	}
+	s.mu.Lock()
+	s.doors = append(s.doors, d)
+	s.mu.Unlock()
 	d.inside.Go(d.run)
 	return d
 }
@@ -150,6 +155,8 @@ func (d *door) identify(g *guest, conn *tls.Conn) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	g.peer, g.tls = peer, &state
+	g.admitted, _ = d.admitted(context.Background(), peer.Identity) // who cannot be looked up is refused at each request
 	return peer.Identity.AgencyID() + " " + peer.Identity.Role, g.SetDeadline(time.Time{})
 }
 

@@ -15,6 +15,7 @@ const (
 	exampleReason       = "Their certification authority is whole again, see ticket 2026-881."
 	exampleTime         = "2026-11-22T08:00:00.000Z"
 	exampleReceipt      = "c2sp.org/tlog-proof@v1\nextra eyJlbnRyeSI6IuKApiIsInNhbHQiOiLigKYifQ==\nindex 41\n\ndemo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n"
+	examplePEM          = "-----BEGIN X509 CRL-----\nMIIB…\n-----END X509 CRL-----\n"
 	exampleJWS          = "eyJhbGciOiJFUzI1NiIsImtpZCI6IuKApiIsInR5cCI6IuKApiJ9.e30.c2lnbmF0dXJl"
 )
 
@@ -47,13 +48,18 @@ var bodies = map[string]any{
 	"openConsultation": api.Consultation{ID: exampleConsultation, Expires: exampleTime, Receipt: exampleReceipt},
 	"listEntries":      api.AuditPage{Items: []api.AuditItem{exampleItem, {Owner: "ee/pbgb", Seq: 18, Index: 44, Commitment: exampleDigest, Erased: true}}},
 	"getEntry":         exampleItem,
-	"listAgencies":     api.Agencies{Items: []api.Agency{exampleAgency}},
-	"getAgency":        exampleAgency,
-	"listKeys":         api.KeySet{Keys: []json.RawMessage{exampleJWK}},
-	"getKey":           api.Key{JWK: exampleJWK, From: exampleTime, Until: exampleTime},
-	"publishKey":       api.KeyChange{JWK: exampleJWK, From: exampleTime, Receipt: exampleReceipt},
-	"retireKey":        api.KeyChange{JWK: exampleJWK, From: exampleTime, Until: exampleTime, Receipt: exampleReceipt},
-	"getAdmission":     api.Admission{Agency: "lv/vp", Roles: []string{"unit", "dpo"}, Suspended: true, Receipt: exampleReceipt},
+	"putRevocations": api.RevocationsTaken{Jurisdiction: "ee", Receipt: exampleReceipt, Lists: []api.RevocationList{
+		{Issuer: exampleDigest, Number: "1042", ThisUpdate: exampleTime, NextUpdate: exampleTime, Revoked: 3}}},
+	"putGrace": api.Grace{Jurisdiction: "ee", Receipt: exampleReceipt, Proposal: &api.GraceProposal{Until: exampleTime,
+		By: "spiffe://exchange/ops/operator/a.berg", Reason: "Their authority moves house until Thursday.", Expires: exampleTime}},
+	"getRevocations": examplePEM,
+	"listAgencies":   api.Agencies{Items: []api.Agency{exampleAgency}},
+	"getAgency":      exampleAgency,
+	"listKeys":       api.KeySet{Keys: []json.RawMessage{exampleJWK}},
+	"getKey":         api.Key{JWK: exampleJWK, From: exampleTime, Until: exampleTime},
+	"publishKey":     api.KeyChange{JWK: exampleJWK, From: exampleTime, Receipt: exampleReceipt},
+	"retireKey":      api.KeyChange{JWK: exampleJWK, From: exampleTime, Until: exampleTime, Receipt: exampleReceipt},
+	"getAdmission":   api.Admission{Agency: "lv/vp", Roles: []string{"unit", "dpo"}, Suspended: true, Receipt: exampleReceipt},
 	"putAdmission": api.Admission{Agency: "lv/vp", Roles: []string{"unit", "dpo"}, Suspended: true, Receipt: exampleReceipt,
 		Proposal: &api.Proposal{Roles: []string{"unit", "dpo"}, By: "spiffe://exchange/ops/operator/first", Reason: exampleReason, Since: exampleTime, Expires: exampleTime}},
 	"getCheckpoint": "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n",
@@ -69,6 +75,7 @@ var requests = map[string]any{
 		Manifest:  json.RawMessage(`{"iss":"ee/pbgb","aud":["lv/vp"],"jti":"` + exampleID + `","meta":{"v":1}}`),
 		Statement: json.RawMessage(`{"iss":"ee/pbgb","jti":"` + exampleID + `","officer":"k.tamm","justification":"Case EE-2026-0117, lead from an interview."}`),
 	},
+	"putGrace": api.GraceRequest{Until: exampleTime, Reason: "Their authority moves house until Thursday."},
 	"openConsultation": api.ConsultationRequest{Officer: "j.berzins", Justification: "Preparing the answer to request EE-2026-0117.",
 		CaseRef: "LV-2026-0442", Package: exampleID},
 	"publishKey":   exampleJWK,
@@ -88,6 +95,7 @@ var details = map[string][2]string{
 	api.TooLarge.Slug:             {"the part content is larger than its limit", ""},
 	api.UnsupportedMediaType.Slug: {"requests are not compressed", "send the body as it is, without Content-Encoding"},
 	api.RangeNotSatisfiable.Slug:  {"the attachment has 1024 bytes", "ask for bytes that it has"},
+	api.ListRefused.Slug:          {"this is no full revocation list of an authority of the jurisdiction", "send the newest full list, DER or PEM"},
 	api.PackageInvalid.Slug:       {"a recipient is not an agency of this exchange", "compare `aud` with GET /v1/agencies"},
 	api.KeyRefused.Slug:           {"its private half is published in a standard or in test vectors", "make a key of your own"},
 	api.RateLimited.Slug:          {"your agency has spent its packages of this minute", ""},

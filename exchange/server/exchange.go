@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
@@ -27,7 +28,11 @@ type Exchange interface {
 	Admission(ctx context.Context, c exchange.Caller, agency string) (*exchange.Admission, error)
 	SetAdmission(ctx context.Context, c exchange.Caller, agency string, want exchange.Standing, reason string) (*exchange.Admission, error)
 
+	BringRevocations(ctx context.Context, c exchange.Caller, jurisdiction string, data []byte) (*exchange.RevocationsTaken, error)
+	SetGrace(ctx context.Context, c exchange.Caller, jurisdiction string, until time.Time, reason string) (*exchange.Grace, error)
+
 	// Without entry: what every party may read.
+	Revocations(ctx context.Context, jurisdiction string) ([]byte, error)
 	Registry(ctx context.Context) (*exchange.Registry, error)
 	Checkpoint(ctx context.Context) ([]byte, error)
 	Tile(ctx context.Context, t audit.TilePath) ([]byte, error)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/liaison-exchange/liaison/certs"
 )
 
 // What a connection may send without getting anywhere, in bytes. A request
@@ -25,6 +27,12 @@ type guest struct {
 	net.Conn
 	door   *door
 	number uint64 // in the order of coming; the crowd's
+
+	// Of a connection that has done its handshake.
+	peer     certs.Peer
+	tls      *tls.ConnectionState
+	admitted bool                   // its agency was, when it came
+	cut      atomic.Pointer[string] // why it was cut off; nil: it was not
 
 	most int64        // of chatter
 	said atomic.Int64 // since it last got somewhere

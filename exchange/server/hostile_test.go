@@ -362,6 +362,14 @@ func (failing) SetAdmission(context.Context, exchange.Caller, string, exchange.S
 	return nil, errFailing
 }
 
+func (failing) BringRevocations(context.Context, exchange.Caller, string, []byte) (*exchange.RevocationsTaken, error) {
+	return nil, errFailing
+}
+
+func (failing) SetGrace(context.Context, exchange.Caller, string, time.Time, string) (*exchange.Grace, error) {
+	return nil, errFailing
+}
+
 func (failing) Registry(context.Context) (*exchange.Registry, error) { return nil, errFailing }
 
 // Whatever fails, the answer is a documented 500 that says nothing.
@@ -378,6 +386,9 @@ func testEverythingFails(t *testing.T, w *wire) {
 		}
 		if a.path == api.AdmissionPath("ee/pbgb") && a.body != nil {
 			a.body = []byte(`{"roles":[],"suspended":true,"reason":"` + theReason + `"}`)
+		}
+		if a.path == api.GracePath("ee") {
+			a.body = []byte(`{"until":"2026-11-22T08:00:00Z","reason":"` + theReason + `"}`)
 		}
 		if r := unit.ask(a).want(t, http.StatusInternalServerError); strings.Contains(string(r.body), thePanic) {
 			t.Errorf("%s", r.body)

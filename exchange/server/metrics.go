@@ -20,6 +20,7 @@ type Metrics struct {
 
 	connections *prometheus.GaugeVec
 	refused     *prometheus.CounterVec
+	seen        *seen
 }
 
 // NewMetrics returns metrics that nobody has registered.
@@ -45,13 +46,14 @@ func NewMetrics() *Metrics {
 			Name: "liaison_http_connections", Help: "Connections, in their handshake or open."},
 			[]string{"state"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "liaison_http_connections_refused_total", Help: "Connections not taken or not kept: too many handshakes of a source, handshake not finished, too many connections of an identity, crowded out, much said for nothing."},
+			Name: "liaison_http_connections_refused_total", Help: "Connections not taken or not kept: too many handshakes of a source, handshake not finished, too many connections of an identity, crowded out, much said for nothing, cut off since certificate or agency are not accepted any more."},
 			[]string{"reason"}),
+		seen: &seen{clock: time.Now, by: map[string]sighting{}},
 	}
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.duration, m.problems, m.inFlight, m.received, m.sent, m.connections, m.refused}
+	return []prometheus.Collector{m.requests, m.duration, m.problems, m.inFlight, m.received, m.sent, m.connections, m.refused, m.seen}
 }
 
 // Describe implements prometheus.Collector.

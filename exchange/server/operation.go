@@ -36,6 +36,10 @@ var operations = []operation{
 	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, handle: listEntries},
 	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, handle: getEntry},
 
+	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, handle: putRevocations},
+	{id: "putGrace", method: http.MethodPut, route: api.RouteGrace, media: api.MediaJSON, handle: putGrace},
+
+	{id: "getRevocations", method: http.MethodGet, route: api.RouteRevocations, open: true, handle: getRevocations},
 	{id: "listAgencies", method: http.MethodGet, route: api.RouteAgencies, open: true, handle: listAgencies},
 	{id: "getAgency", method: http.MethodGet, route: api.RouteAgency, open: true, handle: getAgency},
 	{id: "listKeys", method: http.MethodGet, route: api.RouteKeys, open: true, handle: listKeys},

@@ -106,6 +106,9 @@ func (b *pacedBody) fail(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		r.Reason, r.Detail = "body-slow", "the body did not arrive in time"
 	}
+	if cut := b.guest.cutOff(); cut != nil {
+		r = cut
+	}
 	b.err = r
 	return r
 }

@@ -25,6 +25,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.Rejected:        api.EnvelopeRejected,
 	exchange.Invalid:         api.PackageInvalid,
 	exchange.KeyRefused:      api.KeyRefused,
+	exchange.ListRefused:     api.ListRefused,
 	exchange.Denied:          api.PolicyDenied,
 	exchange.NotFound:        api.NotFound,
 	exchange.Conflict:        api.Conflict,

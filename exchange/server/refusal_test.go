@@ -47,11 +47,12 @@ func everyOperation() (gated, open []asked) {
 		post(api.PackagePath(nobody, "acknowledgement"), api.MediaJOSE), get(api.PackagePath(nobody, "content")), get(api.AttachmentPath(nobody, 0)),
 		post(api.RouteDecisions, api.MediaJSON), post(api.RouteConsultations, api.MediaJSON), get(api.RouteAuditEntries), get(api.AuditEntryPath("ee/pbgb", 1)),
 		{http.MethodPut, api.KeyPath("ee/pbgb", noKey), []byte("{}"), []string{"Content-Type", api.MediaJSON}}, {method: http.MethodDelete, path: api.KeyPath("ee/pbgb", noKey)},
+		{http.MethodPut, api.RevocationsPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaCRL}}, {http.MethodPut, api.GracePath("ee"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 		get(api.AdmissionPath("ee/pbgb")), {http.MethodPut, api.AdmissionPath("ee/pbgb"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 	}
 	open = []asked{
 		get(api.RouteAgencies), get(api.AgencyPath("ee/pbgb")), get(api.KeysPath("ee/pbgb")), get(api.KeyPath("ee/pbgb", noKey)),
-		get(api.RouteCheckpoint), get("/log/tile/0/000.p/1"), get(api.RouteOpenAPI), get(api.RouteMetaSchema), get("/problems/not-found"),
+		get(api.RevocationsPath("ee")), get(api.RouteCheckpoint), get("/log/tile/0/000.p/1"), get(api.RouteOpenAPI), get(api.RouteMetaSchema), get("/problems/not-found"),
 	}
 	return gated, open
 }

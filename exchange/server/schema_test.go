@@ -52,6 +52,8 @@ var refined = map[string]schema{
 	"KeyChange.from": moment(), "KeyChange.until": moment(), "KeyChange.compromised": moment(), "Proposal.since": moment(),
 	".agency": text(patternAgency), "Proposal.by": text(`^spiffe://`), "AdmissionRequest.reason": {"type": "string", "minLength": 20, "maxLength": 500},
 	".roles":  {"type": "array", "items": words("unit", "dpo", "policy", "supervisor", "operator"), "uniqueItems": true},
+	".issuer": text(patternDigest), ".number": text(`^(0|[1-9][0-9]{0,48})$`), ".this_update": moment(), ".next_update": moment(), ".revoked": {"type": "integer", "minimum": 0},
+	".jurisdiction": text(`^[a-z0-9-]{1,63}$`), ".until": moment(), "GraceProposal.by": text(`^spiffe://`), "GraceRequest.reason": {"type": "string", "minLength": 20, "maxLength": 500},
 	".params": {"type": "object", "additionalProperties": true}, ".jwk": {"$ref": "#/components/schemas/JWK"},
 	"KeySet.keys":     {"type": "array", "items": schema{"$ref": "#/components/schemas/JWK"}},
 	"DryRun.manifest": {"type": "object", "additionalProperties": true}, "DryRun.statement": {"type": "object", "additionalProperties": true},
@@ -82,7 +84,7 @@ type schemas struct {
 }
 
 func newSchemas(t *testing.T) *schemas {
-	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/problem.go")}
+	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/problem.go")}
 }
 
 // of returns a reference to the schema of a type of package api.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,7 @@ type Config struct {
 	Metrics  *Metrics            // registered by the caller; nil: counted for nobody
 	Gatherer prometheus.Gatherer // what /metrics shows; nil: nothing
 	Checks   []Check             // of /readyz, beside the domain's own
+	Warnings []Check             // shown by /readyz?verbose; they make nothing unready
 
 	Clock func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: slog.Default
@@ -40,6 +42,9 @@ type Server struct {
 	uploads  *places
 	large    *places
 	draining atomic.Bool
+
+	mu    sync.Mutex
+	doors []*door // guarded by mu
 }
 
 // New returns a server over its parts. It listens nowhere yet.
@@ -59,6 +64,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	cfg.Metrics.seen.clock = cfg.Clock
 	limits := cfg.Limits.WithDefaults()
 	s := &Server{
 		cfg:      cfg,
