@@ -70,12 +70,6 @@ func (p *Process) Kill() {
 // PID is the process's id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Running tells whether the process has not ended.
-func (p *Process) Running() bool {
-	state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
-	return err == nil && !strings.Contains(string(state), ") Z ")
-}
-
 // Files is how many descriptors the process has open.
 func (p *Process) Files() int {
 	p.TB.Helper()

@@ -19,7 +19,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -411,13 +410,4 @@ func (s *siege) drip(conns []net.Conn) (stop func()) {
 		}
 	})
 	return sync.OnceFunc(func() { close(done); wg.Wait() })
-}
-
-// signalled ends the program in an orderly way.
-func (s *siege) signalled() {
-	s.Helper()
-	if err := syscall.Kill(s.PID(), syscall.SIGTERM); err != nil {
-		s.Fatal(err)
-	}
-	s.await("the program ends", func() (string, bool) { return s.Log.String(), !s.Running() })
 }

@@ -34,6 +34,7 @@ func TestConnections(t *testing.T) {
 		drips      bool
 	}{
 		{"silent", (*siege).silent, most().Handshakes.All, 1, ofSilence, false},
+		{"silent, of one source", func(s *siege, _ int) (net.Conn, error) { return s.tcp(0) }, most().Handshakes.Each, 1, ofSilence, false},
 		{"hello and silence", (*siege).hello, most().Handshakes.All, 1, ofHandshake, false},
 		{"hello byte by byte", (*siege).beginning, most().Handshakes.All, 1, ofHandshake, true},
 		{"idle before a request", func(s *siege, i int) (net.Conn, error) { return s.speak(i, "http/1.1") }, most().Connections.Each, 2, ofHTTP1, false},

@@ -77,47 +77,48 @@ func TestHTTP2(t *testing.T) {
 	twice := func(stream uint32) string { // a request and its end
 		return frame(frameHeaders, endStream|endHeaders, stream, request) + frame(frameReset, 0, stream, uint32s(8))
 	}
-	for _, c := range []struct {
+	cases := []struct {
 		name   string
 		begin  string
 		frames func(i uint32) string // again and again, until the server closes; nil: once
-		lasts  bool                  // the connection may live until it was idle too long
 	}{
-		{"settings", "", func(uint32) string { return settings(4, 1000) }, false},
-		{"settings unread acknowledgements", "", func(uint32) string { return frame(frameSettings, 0, 0, "") }, false},
-		{"pings", "", func(uint32) string { return frame(framePing, 0, 0, "12345678") }, false},
-		{"priorities", "", func(i uint32) string { return frame(framePriority, 0, 2*i+1, "\x00\x00\x00\x00\x10") }, false},
-		{"window updates", "", func(i uint32) string { return frame(frameWindow, 0, 0, uint32s(1)) }, false},
-		{"unknown frames", "", func(uint32) string { return frame(0xee, 0, 0, "x") }, false},
-		{"empty data", frame(frameHeaders, endHeaders, 1, strings.Replace(request, "GET", "PUT", 1)), func(uint32) string { return frame(frameData, 0, 1, "") }, false},
-		{"rapid reset", "", func(i uint32) string { return twice(2*i + 1) }, false},
-		{"too many streams", "", func(i uint32) string { return frame(frameHeaders, endHeaders, 2*i+1, request) }, false},
-		{"continuations", frame(frameHeaders, 0, 1, request), func(uint32) string { return frame(frameContinuation, 0, 1, literal("x", strings.Repeat("y", 1000))) }, false},
-		{"empty continuations", frame(frameHeaders, 0, 1, request), func(uint32) string { return frame(frameContinuation, 0, 1, "") }, false},
-		{"small continuations", frame(frameHeaders, 0, 1, request), func(uint32) string { return frame(frameContinuation, 0, 1, literal("x", "y")) }, false},
+		{"settings", "", func(uint32) string { return settings(4, 1000) }},
+		{"settings unread acknowledgements", "", func(uint32) string { return frame(frameSettings, 0, 0, "") }},
+		{"pings", "", func(uint32) string { return frame(framePing, 0, 0, "12345678") }},
+		{"priorities", "", func(i uint32) string { return frame(framePriority, 0, 2*i+1, "\x00\x00\x00\x00\x10") }},
+		{"window updates", "", func(i uint32) string { return frame(frameWindow, 0, 0, uint32s(1)) }},
+		{"unknown frames", "", func(uint32) string { return frame(0xee, 0, 0, "x") }},
+		{"empty data", frame(frameHeaders, endHeaders, 1, strings.Replace(request, "GET", "PUT", 1)), func(uint32) string { return frame(frameData, 0, 1, "") }},
+		{"rapid reset", "", func(i uint32) string { return twice(2*i + 1) }},
+		{"too many streams", "", func(i uint32) string { return frame(frameHeaders, endHeaders, 2*i+1, request) }},
+		{"continuations", frame(frameHeaders, 0, 1, request), func(uint32) string { return frame(frameContinuation, 0, 1, literal("x", strings.Repeat("y", 1000))) }},
+		{"empty continuations", frame(frameHeaders, 0, 1, request), func(uint32) string { return frame(frameContinuation, 0, 1, "") }},
+		{"small continuations", frame(frameHeaders, 0, 1, request), func(uint32) string { return frame(frameContinuation, 0, 1, literal("x", "y")) }},
 		{"dynamic table", "", func(i uint32) string {
 			return frame(frameHeaders, endStream|endHeaders, 2*i+1, request+strings.Repeat("\x40"+short("x")+short(strings.Repeat("y", 3000)), 1)+strings.Repeat("\xbe", 12000))
-		}, false},
-		{"window overflow", frame(frameWindow, 0, 0, uint32s(1<<31-1)), nil, false},
-		{"window of nothing", frame(frameWindow, 0, 0, uint32s(0)), nil, false},
-		{"initial window too large", settings(4, 1<<31), nil, false},
-		{"frame size too small", settings(5, 1), nil, false},
-		{"frame size too large", settings(5, 1<<24), nil, false},
-		{"push enabled by two", settings(2, 2), nil, false},
-		{"settings of five bytes", frame(frameSettings, 0, 0, "12345"), nil, false},
-		{"ping of seven bytes", frame(framePing, 0, 0, "1234567"), nil, false},
-		{"frame of 16 MB", "\xff\xff\xff\x00\x00\x00\x00\x00\x01", func(uint32) string { return strings.Repeat("x", 4096) }, false},
-		{"data on no stream", frame(frameData, 0, 0, "x"), nil, false},
-		{"data on an idle stream", frame(frameData, 0, 1, "x"), nil, false},
-		{"stream of the server", frame(frameHeaders, endStream|endHeaders, 2, request), nil, false},
-		{"push from a client", frame(framePush, endHeaders, 1, uint32s(2)+request), nil, false},
-		{"continuation of nothing", frame(frameContinuation, endHeaders, 1, request), nil, false},
-		{"padding longer than its frame", frame(frameData, 8, 1, "\xffx"), nil, false},
-		{"half a frame", "\x00\x10\x00\x01", nil, true},
+		}},
+		{"window overflow", frame(frameWindow, 0, 0, uint32s(1<<31-1)), nil},
+		{"window of nothing", frame(frameWindow, 0, 0, uint32s(0)), nil},
+		{"initial window too large", settings(4, 1<<31), nil},
+		{"frame size too small", settings(5, 1), nil},
+		{"frame size too large", settings(5, 1<<24), nil},
+		{"push enabled by two", settings(2, 2), nil},
+		{"settings of five bytes", frame(frameSettings, 0, 0, "12345"), nil},
+		{"ping of seven bytes", frame(framePing, 0, 0, "1234567"), nil},
+		{"frame of 16 MB", "\xff\xff\xff\x00\x00\x00\x00\x00\x01", func(uint32) string { return strings.Repeat("x", 4096) }},
+		{"data on no stream", frame(frameData, 0, 0, "x"), nil},
+		{"data on an idle stream", frame(frameData, 0, 1, "x"), nil},
+		{"stream of the server", frame(frameHeaders, endStream|endHeaders, 2, request), nil},
+		{"push from a client", frame(framePush, endHeaders, 1, uint32s(2)+request), nil},
+		{"continuation of nothing", frame(frameContinuation, endHeaders, 1, request), nil},
+		{"padding longer than its frame", frame(frameData, 8, 1, "\xffx"), nil},
+		{"half a frame", "\x00\x10\x00\x01", nil},
 		{"a header list of 1 MB", "", func(i uint32) string {
 			return frame(frameHeaders, endStream|endHeaders, 2*i+1, request+literal("x", strings.Repeat("y", 15000)))
-		}, true},
-	} {
+		}},
+	}
+	s.Attr("cases", strconv.Itoa(len(cases)))
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := s.in(t)
 			conns := s.crowd(max(4, many()/100), func(i int) (net.Conn, error) { return s.flood(i, c.begin, c.frames) })
@@ -126,7 +127,6 @@ func TestHTTP2(t *testing.T) {
 			s.settles()
 		})
 	}
-	s.Attr("cases", strconv.Itoa(30))
 	s.work()
 	s.account()
 }
@@ -138,8 +138,9 @@ func (s *siege) flood(i int, begin string, frames func(uint32) string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(c, preface+frame(frameSettings, 1, 0, "")+begin); err != nil || frames == nil {
-		return c, nil // closed already is what is wanted
+	_, err = io.WriteString(c, preface+frame(frameSettings, 1, 0, "")+begin)
+	if frames == nil {
+		return c, err
 	}
 	go func() {
 		_ = c.SetWriteDeadline(time.Now().Add(patience))

@@ -61,9 +61,6 @@ func TestChains(t *testing.T) {
 		})
 	}
 	s.Attr("cases", "5")
-	if open := s.Metrics()[`liaison_http_requests_total{operation="unknown",status="403"}`]; open != 0 {
-		t.Errorf("%v requests", open)
-	}
 	s.work()
 	s.account()
 }
