@@ -229,7 +229,7 @@ func TestKeysRetiredInFlight(t *testing.T) {
 		{"signing key, but later", envelope.UseSign, exchange.Retirement{Until: x.Clock.Now().Add(time.Hour)}, "delivered"},
 	} {
 		d, agency := draft(x, demo.EEtoLV), "ee/pbgb"
-		key := envelope.PrivateKey{}
+		var key envelope.PrivateKey
 		if c.use == envelope.UseSign {
 			key = publish(agency, c.use)
 			d.SignKey = key

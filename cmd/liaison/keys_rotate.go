@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -170,7 +169,7 @@ func (r *rotation) prepare(ctx context.Context, c *client.Client) (csr []byte, e
 		}
 	}
 	r.next = begun[0]
-	signer := crypto.Signer(r.next.Signer())
+	signer := r.next.Signer()
 	if r.use == certs.UseEnc {
 		if signer, err = requestSigner(r.next); err != nil {
 			return nil, err

@@ -40,9 +40,9 @@ const (
 
 // testKey is a key of the directory, with its private half.
 type testKey struct {
-	private     envelope.PrivateKey
-	published   envelope.PublishedKey
-	compromised string
+	private            envelope.PrivateKey
+	published          envelope.PublishedKey
+	until, compromised string
 }
 
 // testPackage is what the test exchange holds of a package.
@@ -160,6 +160,7 @@ func (x *testExchange) routes() http.Handler {
 		return 200, set
 	})
 	handle("GET /v1/agencies/{j}/{a}/keys/{kid}", x.getKey)
+	handle("DELETE /v1/agencies/{j}/{a}/keys/{kid}", func(*http.Request, string) (int, any) { return 404, api.NotFound.New("", "") })
 	handle("GET /v1/audit/entries", x.getEntries)
 	handle("GET /v1/audit/entries/{j}/{a}/{seq}", func(r *http.Request, _ string) (int, any) {
 		seq, _ := strconv.Atoi(r.PathValue("seq"))
@@ -407,7 +408,7 @@ func (x *testExchange) getKey(r *http.Request, _ string) (int, any) {
 		if k := keys[pathAgency(r)]; k.published.Kid() == r.PathValue("kid") {
 			jwk, err := k.published.MarshalJSON()
 			must(x.t, err)
-			return 200, api.Key{JWK: jwk, From: "2020-01-01T00:00:00Z", Compromised: k.compromised}
+			return 200, api.Key{JWK: jwk, From: "2020-01-01T00:00:00Z", Until: k.until, Compromised: k.compromised}
 		}
 	}
 	return 0, api.NotFound.New("", "")
