@@ -173,7 +173,7 @@ func (w *wire) cut(t *testing.T, tick func(), kind streaming, h2 bool, why cause
 	if !h2 {
 		c.http.CloseIdleConnections()
 	}
-	if r, err := c.http.Get("https://" + c.address + api.RouteAgencies); err == nil { //nolint:noctx // no context
+	if r, err := c.http.Get("https://" + c.address + api.RouteAgencies); err == nil {
 		_ = r.Body.Close()
 		if why.reason != "agency" || r.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: came back: %s", name, r.Status)

@@ -102,7 +102,7 @@ func TestBringRevocations(t *testing.T) {
 
 // try makes a request and reads its answer.
 func try(c http.Client, url string) error {
-	resp, err := c.Get(url) //nolint:noctx // the client has no context of its own
+	resp, err := c.Get(url)
 	if err != nil {
 		return err
 	}
