@@ -307,6 +307,9 @@ func readDocument(path string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, usageError(fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false)), "write YAML or JSON")
 	}
+	if !json.Valid(converted) { // names and texts that are not UTF-8, or hold control characters
+		return nil, usageError(fmt.Errorf("%s: it has no form in JSON", path), "write YAML or JSON in UTF-8, without control characters")
+	}
 	return converted, nil
 }
 
