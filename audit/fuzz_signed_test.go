@@ -120,6 +120,8 @@ func FuzzCosignature(f *testing.F) {
 	f.Add(int64(1795312345), []byte{})
 	f.Add(int64(1), []byte{0, 1})
 	f.Add(int64(-1), []byte{0x80})
+	f.Add(int64(-1), []byte{})
+	f.Add(int64(0), []byte{})
 	theirs, err := formats.NewVerifierForCosignatureV1(w.Witness().String())
 	must(f, err)
 	text, _, _ := splitNote(cp.Note)

@@ -45,6 +45,10 @@ func FuzzIssued(f *testing.F) {
 	f.Add(client, "", uint16(x509.KeyUsageDigitalSignature), []byte{2}, false, int32(0), int32(60))
 	f.Add("spiffe://ee/pbgb/key/sig/2026", "", uint16(x509.KeyUsageDigitalSignature), []byte{}, false, int32(0), int32(60))
 	f.Add("spiffe://ee/pbgb/key/enc/2026", "", uint16(x509.KeyUsageKeyAgreement), []byte{}, false, int32(0), int32(60))
+	f.Add(client, "", uint16(x509.KeyUsageDigitalSignature), []byte{2, 0}, false, int32(0), int32(60))
+	f.Add(client, "", uint16(x509.KeyUsageDigitalSignature), []byte{}, false, int32(0), int32(60))
+	f.Add(client, "", uint16(x509.KeyUsageDigitalSignature|x509.KeyUsageCRLSign), []byte{2}, false, int32(0), int32(60))
+	f.Add("spiffe://ee/pbgb/key/sig/2026", "", uint16(x509.KeyUsageDigitalSignature), []byte{1}, false, int32(0), int32(60))
 	f.Add("spiffe://lv/vp/unit/alice", "", uint16(x509.KeyUsageDigitalSignature), []byte{2}, false, int32(0), int32(60))
 	f.Add(client, "spiffe://ee/pbgb/unit/bob", uint16(1), []byte{2}, false, int32(0), int32(60))
 	f.Add("SPIFFE://ee/pbgb/unit/alice", "", uint16(1), []byte{2, 0}, true, int32(-100), int32(-1))
@@ -118,6 +122,7 @@ func FuzzCSR(f *testing.F) {
 	}
 	f.Add("spiffe://ee/pbgb/unit/alice", byte(tagURI), "", "")
 	f.Add("spiffe://ee/pbgb/key/sig/1", byte(tagURI), "x", "")
+	f.Add("spiffe://ee/pbgb/unit/alice", byte(2), "exchange.example", "")
 	f.Add("spiffe://ee/pbgb/unit/alice", byte(2), "", "-----END CERTIFICATE REQUEST-----")
 	f.Add("spiffe://lv/vp/unit/alice", byte(1), "", "\n-----BEGIN X-----\n")
 	f.Fuzz(func(t *testing.T, uri string, tag byte, second, around string) {
@@ -141,6 +146,9 @@ func FuzzCSR(f *testing.F) {
 				t.Fatalf("issued to a refused request: %s", describe(cert))
 			}
 			return
+		}
+		if second != "" && (tag%9 == 1 || tag%9 == 2 || tag%9 == tagURI || tag%9 == 7) {
+			t.Fatalf("%q beside %q", second, request.ID)
 		}
 		if request.ID != uri || !key.PublicKey.Equal(request.Key) || requestable(uri) != nil {
 			t.Fatalf("%q is read as %+v", uri, request)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -43,6 +44,12 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(uint8(9), uint16(206), api.MediaBinary, "bytes 5-9/10", []byte("56789"))
 	f.Add(uint8(10), uint16(403), api.MediaProblem, "", []byte(`{"type":"/problems/policy-denied","title":"t","status":403,"outcomes":[],"receipt":""}`))
 	f.Add(uint8(11), uint16(409), api.MediaProblem, "", []byte(`{"type":"/problems/conflict","title":"t","status":409,"descriptor":{"id":"`+id+`"}}`))
+	skey, vkey, err := audit.GenerateKey(testOrigin)
+	must(f, err)
+	foreign, err := json.Marshal(api.Consultation{ID: id, Expires: "2026-11-22T10:00:00Z", Receipt: newTestLedger(f, skey, vkey).add(audit.Entry{
+		Owner: "lv/vp", Actor: audit.Actor{Agency: "lv/vp"}, Action: actConsult, Package: id, Officer: "o-17", Justification: testReason, Outcome: "opened"})})
+	must(f, err)
+	f.Add(uint8(3), uint16(201), api.MediaJSON, "", foreign)
 	x := newTestExchange(f)
 	config := x.config("lv/vp")
 	config.Retries = Retries{Tries: 1}
@@ -191,7 +198,7 @@ func FuzzTampered(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if opened.Message.Text != x.input("lv/vp").Message.Text || opened.Manifest.JTI != sent.ID() || opened.Manifest.Iss != "ee/pbgb" || opened.Consultation.Receipt == nil {
+		if opened.Message.Text != x.input("lv/vp").Message.Text || opened.Manifest.JTI != sent.ID() || opened.Manifest.Iss != "ee/pbgb" || opened.Descriptor.ManifestSHA256 != opened.Manifest.SHA256 || opened.Descriptor.From != "ee/pbgb" || opened.Consultation.Receipt == nil {
 			t.Fatalf("read %+v", opened)
 		}
 	})

@@ -96,6 +96,7 @@ func FuzzSealed(f *testing.F) {
 	f.Add(c.shared(`["lv/vp"]`, ""), header(0), []byte{}, message, uint8(3), []byte{1})
 	f.Add(c.shared(`["lv/vp","ua/npu"]`, ""), header(0), header(1), message, uint8(1), []byte{1})
 	f.Add(c.shared(`["lv/vp","ua/npu"]`, `,"alg":"`+algEncrypt+`","epk":`+c.epk()), []byte(`{"kid":"`+c.recipients[0].Kid()+`"}`), []byte(`{"kid":"`+c.recipients[1].Kid()+`"}`), message, uint8(0), []byte{})
+	f.Add(c.shared(`["lv/vp"]`, `,"kid":"`+c.recipients[0].Kid()+`","epk":`+c.epk()), []byte{}, []byte{}, message, uint8(0), []byte{})
 	f.Add(c.shared(`["lv/vp"]`, `,"zip":"DEF",`+c.own(0)), []byte{}, []byte{}, []byte{}, uint8(2), []byte{0xff})
 	f.Fuzz(func(t *testing.T, protected, own1, own2, plaintext []byte, where uint8, mask []byte) {
 		p := c.encrypt(protected, plaintext)
@@ -134,7 +135,7 @@ func FuzzOpen(f *testing.F) {
 	signer := fuzzKey(f, UseSign, EdDSA, 4)
 	message := `{"salt":"` + forgeSalt + `","subject":"Sighting","structured":{"format":"umf:1","body":{"a":[1.5]}},"counts":{"persons":2}}`
 	manifest := strings.NewReplacer("@AUD@", `["lv/vp"]`, "@META@", strings.ReplaceAll(testMeta, "\n", "")).Replace(manifestTemplate)
-	for _, text := range []string{manifest, strings.Replace(manifest, "@SIZE@", "1", 1), strings.Replace(manifest, forgeJTI, forgeJTI2, 1)} {
+	for _, text := range []string{manifest, strings.Replace(manifest, "@SIZE@", "1", 1), strings.Replace(manifest, "@PLAIN@", forgeSalt, 1), strings.Replace(manifest, forgeJTI, forgeJTI2, 1)} {
 		f.Add([]byte(text), c.shared(`["lv/vp"]`, ","+c.own(0)), []byte(message))
 	}
 	f.Add([]byte(manifest), c.shared(`["lv/vp"]`, ","+c.own(0)), []byte(`{"salt":"x"}`))

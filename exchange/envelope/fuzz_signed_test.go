@@ -292,6 +292,9 @@ func (r *reader) tree() any {
 		r.enter('{', "")
 		for n := 0; r.more('}', n); n++ {
 			name := string(r.name())
+			if _, twice := out[name]; twice {
+				r.fail(ReasonDuplicateMember, "found by the test")
+			}
 			out[name] = r.tree()
 		}
 		return out

@@ -112,6 +112,7 @@ func FuzzPath(f *testing.F) {
 	f.Add("/v1/packages/0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d/attachments/0")
 	f.Add("/v1/%2e%2e/packages")
 	f.Add("/v1//packages/")
+	f.Add("/v1/packages/0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d/attachments/01")
 	f.Add("/log/tile/0/x001/067.p/12")
 	f.Fuzz(func(t *testing.T, path string) {
 		if canonicalPath(path) {
