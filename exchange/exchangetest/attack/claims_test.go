@@ -293,7 +293,7 @@ func acknowledgements(a *arena, k *acknowledgement) (all []attack) {
 	})
 	as("65 obligations", no(api.EnvelopeMalformed, "acknowledgement:count"), claim(`"obligations":[`, `"obligations":[`+strings.Repeat(`{"code":"x","params":{}},`, 64)))
 	for name, path := range map[string]string{"under another id": other, "under an id in upper case": strings.ToUpper(k.id), "under no id": "x"} {
-		want := no(api.NotFound, "no-such-package")
+		want := no(api.NotFound, "not-a-party") // the entry tells no more than the answer
 		if name != "under another id" {
 			want = refusal("request.refused", api.NotFound, "id-form")
 		}

@@ -87,7 +87,11 @@ func mutations(c carrier, text string) (all []attack) {
 			if rest != "}" {
 				rest = "," + rest
 			}
-			as("J15", "a member more in "+p.path+"/", p.prefix+`{"hunch":true`+rest+p.suffix, "unknown-member")
+			reason := "unknown-member"
+			if p.path == "/texts" { // whose names are free, and whose values are texts
+				reason = "type"
+			}
+			as("J15", "a member more in "+p.path+"/", p.prefix+`{"hunch":true`+rest+p.suffix, reason)
 			for i, name := range names {
 				v := values[i]
 				member := quote(name) + ":"

@@ -261,7 +261,10 @@ func TestKeysAtTheDoor(t *testing.T) {
 		if got.Status != http.StatusNotFound {
 			t.Errorf("%s: the directory has it: %s", d.name, got.Body)
 		}
-		a.run(attack{row: "J38", name: d.name, want: rejected("signing-key-unknown"), make: post(func(f *forgery) { f.signWith(d.key) })})
+		a.run(attack{row: "J38", name: d.name + ", over the API", want: verdict{entry: "key.publish refused *"}, make: func(*arena) request {
+			return request{Method: http.MethodPut, Path: api.KeyPath("ee/pbgb", d.key.Kid()), Media: api.MediaJSON, Body: d.jwk}
+		}},
+			attack{row: "J38", name: d.name, want: rejected("signing-key-unknown"), make: post(func(f *forgery) { f.signWith(d.key) })})
 	}
 	a.accepted()
 }

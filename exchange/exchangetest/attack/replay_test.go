@@ -266,7 +266,7 @@ func TestReplayedAcknowledgement(t *testing.T) {
 	for name, edit := range map[string]func(*jws){
 		"another time": func(j *jws) {
 			j.payload = k.payload
-			in(&j.payload, fmt.Sprint(iat), fmt.Sprint(a.Clock.Now().Unix()-2))
+			in(&j.payload, fmt.Sprint(iat), fmt.Sprint(a.Clock.Now().Unix()-60))
 		},
 		"a blank more": func(j *jws) { j.payload += " " }, "another decision": claim(`"decision":"0`, `"decision":"1`),
 		"another exchange": claim(demo.Origin, "other.example/ledger"),
