@@ -24,7 +24,7 @@ func groups(env *environment) []group {
 		{"policy", "Write policy:", nil},
 		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newCerts(env), newKeys(env)}},
 		{"operate", "Run an exchange:", []*cobra.Command{
-			newDemo(env), newServe(env), newAgencies(env), newLoadtest(env), newVersion(env),
+			newDemo(env), newServe(env), newDoctor(env), newAgencies(env), newLoadtest(env), newVersion(env),
 		}},
 	}
 }

@@ -231,6 +231,9 @@ func (c *Client) transportError(ctx context.Context, k call, err error) error {
 	if explained := certs.Explain(err); certs.Failed(explained) != "" {
 		return explained
 	}
+	if refused := c.atTheDoor(ctx, err); refused != nil {
+		return refused
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err

@@ -77,6 +77,7 @@ func (r Retries) withDefaults() Retries {
 type Client struct {
 	base      *url.URL
 	http      *http.Client
+	tls       *tls.Config
 	agency    string
 	officer   string
 	trust     *certs.Trust
@@ -106,7 +107,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		base: base, agency: config.Agency, officer: config.Officer, trust: config.Trust, sign: config.Sign,
 		decrypt: config.Decrypt, log: config.Logger, spool: config.SpoolDir, retries: config.Retries.withDefaults(),
-		now: config.Now, sleep: sleep, http: newHTTP(config.TLS), witnesses: config.Witnesses,
+		now: config.Now, sleep: sleep, http: newHTTP(config.TLS), tls: config.TLS, witnesses: config.Witnesses,
 	}
 	if config.Wrap != nil {
 		c.http.Transport = config.Wrap(c.http.Transport)

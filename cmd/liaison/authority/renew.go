@@ -240,7 +240,7 @@ func (r *Renewer) Run(ctx context.Context) error {
 		case err == nil:
 			r.log().InfoContext(ctx, "renewed", slog.String("certificate", r.CertFile), slog.Time("until", leaf.NotAfter))
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the end that was asked for
 		case final(err):
 			return err
 		default:
