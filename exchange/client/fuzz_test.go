@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/liaison-exchange/liaison/exchange/api"
 )
 
@@ -16,11 +18,16 @@ func FuzzProfile(f *testing.F) {
 	f.Add([]byte("server: https://u:p@x\nagency: ee/pbgb\n"))
 	f.Add([]byte("{server: https://x, agency: ee/pbgb, officer: 17}"))
 	f.Add([]byte("a: &a [*a]\nserver: !!binary x"))
+	f.Add([]byte("server: https://x\nagency: ee/pbgb\n---\nserver: https://y\n"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		must(t, os.WriteFile(filepath.Join(dir, FileProfile), data, 0o600))
 		p, err := LoadProfile(dir)
-		if err == nil && (p.check() != nil || p.Dir != dir) {
+		documents := 0
+		for d := yaml.NewDecoder(bytes.NewReader(data)); d.Decode(new(any)) == nil; {
+			documents++
+		}
+		if err == nil && (p.check() != nil || p.Dir != dir || documents > 1) {
 			t.Errorf("accepted %+v", p)
 		}
 	})

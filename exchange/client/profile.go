@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -235,10 +237,14 @@ func readProfileFile(path string) ([]byte, error) {
 	return readAtMost(f, maxProfileFile)
 }
 
-// parseYAML refuses unknown and repeated members. Its errors are one line.
+// parseYAML refuses unknown and repeated members, and a second document, which nobody would read. Its errors are one line.
 func parseYAML(data []byte, v any) error {
-	if err := yaml.UnmarshalWithOptions(data, v, yaml.Strict()); err != nil {
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := dec.Decode(v); err != nil && !errors.Is(err, io.EOF) {
 		return errors.New(yaml.FormatError(err, false, false))
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return errors.New("more than one YAML document")
 	}
 	return nil
 }

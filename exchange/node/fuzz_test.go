@@ -1,6 +1,8 @@
 package node
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net"
 	"os"
@@ -8,7 +10,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 )
@@ -23,8 +28,8 @@ func write(t testing.TB, path string, data []byte) {
 // FuzzConfig: a configuration is refused with the file's name, or is whole, keeps its admin listener at home, and reads the same when it
 // is written again.
 func FuzzConfig(f *testing.F) {
-	const good = "listen: 127.0.0.1:1\nstate: s\nledger_key: l\ncertificate: c\nkey: k\nanchors: a\noperator: exchange/ops\nregistry: r\n"
-	f.Add([]byte(good + "admin: 127.0.0.1:2\nrevocations: /r\nattachment_limit: 5\npolicy_timeout: 50ms\nallow_sample_policies: true\n"))
+	const good = "listen: 127.0.0.1:1\nstate: s\nledger_key: l\ncertificate: c\nkey: k\nanchors: a\noperator: exchange/ops\nregistry: r\nrevocations: /r\n"
+	f.Add([]byte(good + "admin: 127.0.0.1:2\nattachment_limit: 5\npolicy_timeout: 50ms\nallow_sample_policies: true\n"))
 	f.Add([]byte(good + "admin: 0.0.0.0:2\n"))
 	f.Add([]byte(good + "policy_timeout: 50\n"))
 	f.Add([]byte(good + "state: t\n"))
@@ -41,6 +46,7 @@ func FuzzConfig(f *testing.F) {
 			}
 			return
 		}
+		oneDocument(t, data)
 		if host, _, err := net.SplitHostPort(cfg.Admin); cfg.Admin != "" && (err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback()) {
 			t.Fatalf("admin at %q", cfg.Admin)
 		}
@@ -57,6 +63,52 @@ func FuzzConfig(f *testing.F) {
 		}
 		if again, err := LoadConfig(path); err != nil || cmp.Diff(cfg, again) != "" {
 			t.Fatalf("%v: %s", err, cmp.Diff(cfg, again))
+		}
+	})
+}
+
+// oneDocument: nothing stands in the file that was not read.
+func oneDocument(t *testing.T, data []byte) {
+	t.Helper()
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := 0
+	for _, d := range file.Docs {
+		if d.Body != nil {
+			bodies++
+		}
+	}
+	if bodies > 1 {
+		t.Fatalf("%d documents in %q", bodies, data)
+	}
+}
+
+// FuzzAdmission: what the operator says of an agency is refused, or reads the same when it is written again.
+func FuzzAdmission(f *testing.F) {
+	f.Add([]byte("id: ee/pbgb\nroles: [unit, dpo]\nsuspended: true\n"))
+	f.Add([]byte("id: ee/pbgb\nroles: [unit]\n---\nsuspended: true\n"))
+	f.Add([]byte("{id: ee/pbgb, roles: &a [unit], suspended: yes}"))
+	f.Add([]byte("id: ../x\nroles: []\nid: ee/pbgb\n"))
+	path := filepath.Join(f.TempDir(), AgencyFile)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		write(t, path, data)
+		a, digest, err := readAdmission(path)
+		if err != nil {
+			return
+		}
+		oneDocument(t, data)
+		if sum := sha256.Sum256(data); digest != base64.RawURLEncoding.EncodeToString(sum[:]) {
+			t.Fatalf("digest %s", digest)
+		}
+		again, err := yaml.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, again)
+		if back, _, err := readAdmission(path); err != nil || cmp.Diff(a, back, cmpopts.EquateEmpty()) != "" {
+			t.Fatalf("%v: %s", err, cmp.Diff(a, back))
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -95,7 +94,7 @@ func readAdmission(path string) (a Admission, digest string, err error) {
 		return a, "", err
 	}
 	sum := sha256.Sum256(raw)
-	err = yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict(), yaml.DisallowUnknownField()).Decode(&a)
+	err = readYAML(raw, &a)
 	return a, base64.RawURLEncoding.EncodeToString(sum[:]), err
 }
 
