@@ -163,7 +163,7 @@ func (p *profile) registered(ctx context.Context, c *client.Client) {
 			p.ok("registered key", own.file, "%s for %s, until %s", own.key.Kid(), own.key.Use(), k.NotAfter.UTC().Format(time.DateOnly))
 		case own.key.Use() != envelope.UseEncrypt: // old keys that decrypt are kept
 			p.fault("registered key", own.file, fmt.Errorf("the exchange does not have key %s: what it signs is refused", own.key.Kid()),
-				"have it registered (liaison keys export), or put the registered key there")
+				"publish it (liaison keys publish), or put the registered key there")
 		}
 	}
 	if !opened {

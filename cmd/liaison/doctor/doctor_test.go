@@ -132,7 +132,7 @@ func TestProfileFaults(t *testing.T) {
 			must(p.t, err)
 			p.write(client.FileTLSKey, private)
 		}},
-		{"key that is not registered", "registered key", "does not have key", "have it registered", func(p *patient) {
+		{"key that is not registered", "registered key", "does not have key", "liaison keys publish", func(p *patient) {
 			key, err := envelope.GenerateSigning(envelope.ES256)
 			must(p.t, err)
 			private, err := key.MarshalPrivate()
