@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -56,20 +57,27 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 	cases += w.everyConsultation(ids[2])
+	w.retire("lv/vp")
+	for _, q := range []question{{verb: "keys"}, {verb: "key", kid: w.m.agencies["lv/vp"].kid}, {verb: "key", kid: w.m.agencies["lv/vp"].other}} {
+		q.who, q.owner = identity{"ee/pbgb", unit, "demo"}, "lv/vp"
+		ask(q)
+	}
 	t.Attr("cases", strconv.Itoa(cases))
 	w.review()
 	w.compareLedger()
 }
 
-// everyConsultation reads a package and the logs under every consultation that
-// was opened, whoever's and whatever it is for, while they last and after.
+// everyConsultation reads a package and the logs under every consultation of
+// them that was opened, whoever's, and under some of other packages, while they
+// last and after.
 func (w *walk) everyConsultation(id string) (cases int) {
 	for _, who := range []identity{{"it/dcpc", supervisor, "first"}, {"it/dcpc", dpo, "demo"}, {"lv/vp", dpo, "demo"}} {
 		w.compare(question{who: who, verb: "consult"}, nil, nil)
 	}
+	some := slices.DeleteFunc(slices.Clone(w.opened), func(c *consultation) bool { return c.object != id && c.object != "" && w.rand.IntN(4) > 0 })
 	for _, passed := range []time.Duration{0, 16 * time.Minute, 8 * time.Hour} {
 		w.x.Clock.Advance(passed)
-		for _, c := range w.opened {
+		for _, c := range some {
 			for _, q := range []question{
 				{who: identity{"lv/vp", unit, "demo"}, verb: "content", id: id}, {who: identity{"lv/vp", unit, "second"}, verb: "content", id: id},
 				{who: identity{"ee/pbgb", unit, "demo"}, verb: "content", id: id}, {who: identity{"lv/vp", unit, "demo"}, verb: "attachment", id: id},

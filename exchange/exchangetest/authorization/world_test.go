@@ -101,9 +101,15 @@ func (w *world) certificate(id identity) tls.Certificate {
 
 func (w *world) client(id identity) *http.Client { return w.clients[id] }
 
-// admit has the operator say whether an agency is suspended.
+// admit has the operator say whether an agency is suspended. Its identities
+// hang up first: who is suspended is cut off.
 func (w *world) admit(id string, suspended bool) {
 	w.t.Helper()
+	for who, c := range w.clients {
+		if who.agency == id {
+			c.CloseIdleConnections()
+		}
+	}
 	w.x.Admission(node.Admission{ID: id, Roles: w.m.agencies[id].roles, Suspended: suspended})
 	w.must(w.x.Node.Reload(w.t.Context()))
 	w.m.suspend(id, suspended)
