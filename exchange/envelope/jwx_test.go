@@ -211,8 +211,7 @@ func TestSameVerdictAsGoJOSE(t *testing.T) {
 			if !ok {
 				continue
 			}
-			for _, d := range v.Directory {
-				k := must2(ParsePublicJWK(d.JWK)).PublicKey
+			for _, k := range v.keys(t) {
 				if k.kid != j.Kid || k.use != j.use || k.alg != j.Alg {
 					continue
 				}

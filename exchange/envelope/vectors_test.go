@@ -29,6 +29,8 @@ type vector struct {
 	PartsBase64 map[string]string `json:"parts_base64,omitempty"`
 	Padding     map[string]int    `json:"padding,omitempty"`
 	Message     json.RawMessage   `json:"message,omitempty"`
+
+	parsed []PublicKey // of the directory, in its order
 }
 
 type vectorKey struct {
@@ -54,15 +56,24 @@ func (v *vector) part(t testing.TB, name string) []byte {
 	return b
 }
 
-func (v *vector) key(t testing.TB, kid string) (agency string, usable bool, key PublicKey) {
+// keys are the keys of the directory, in its order, each parsed once.
+func (v *vector) keys(t testing.TB) []PublicKey {
 	t.Helper()
-	for _, d := range v.Directory {
+	for _, d := range v.Directory[len(v.parsed):] {
 		k, err := ParsePublicJWK(d.JWK)
 		if err != nil {
 			t.Fatal(err)
 		}
+		v.parsed = append(v.parsed, k.PublicKey)
+	}
+	return v.parsed
+}
+
+func (v *vector) key(t testing.TB, kid string) (agency string, usable bool, key PublicKey) {
+	t.Helper()
+	for i, k := range v.keys(t) {
 		if k.Kid() == kid {
-			return d.Agency, d.Usable, k.PublicKey
+			return v.Directory[i].Agency, v.Directory[i].Usable, k
 		}
 	}
 	return "", false, PublicKey{}
@@ -71,9 +82,9 @@ func (v *vector) key(t testing.TB, kid string) (agency string, usable bool, key 
 // signer is the key that a part names, if it is one of iss.
 func (v *vector) signer(t testing.TB, iss, kid string) PublicKey {
 	t.Helper()
-	for _, d := range v.Directory {
-		if k := must2(ParsePublicJWK(d.JWK)); d.Agency == iss && k.Kid() == kid {
-			return k.PublicKey
+	for i, k := range v.keys(t) {
+		if v.Directory[i].Agency == iss && k.Kid() == kid {
+			return k
 		}
 	}
 	return PublicKey{}
