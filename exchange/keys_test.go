@@ -226,7 +226,8 @@ func TestKeysRetiredInFlight(t *testing.T) {
 		{"signing key", envelope.UseSign, exchange.Retirement{}, "refused envelope-rejected/signing-key-not-trusted"},
 		{"signing key that leaked", envelope.UseSign, exchange.Retirement{Compromised: yesterday}, "refused envelope-rejected/signing-key-not-trusted"},
 		{"recipient's key", envelope.UseEncrypt, exchange.Retirement{}, "refused package-invalid/content:recipient-key-unusable"},
-		{"signing key, but later", envelope.UseSign, exchange.Retirement{Until: x.Clock.Now().Add(time.Hour)}, "delivered"},
+		{"signing key whose end comes meanwhile", envelope.UseSign, exchange.Retirement{Until: x.Clock.Now().Add(time.Hour)}, "refused envelope-rejected/signing-key-not-trusted"},
+		{"signing key, but later", envelope.UseSign, exchange.Retirement{Until: x.Clock.Now().Add(12 * time.Hour)}, "delivered"},
 	} {
 		d, agency := draft(x, demo.EEtoLV), "ee/pbgb"
 		var key envelope.PrivateKey
@@ -240,6 +241,12 @@ func TestKeysRetiredInFlight(t *testing.T) {
 		}
 		in := incoming(x.PartsOf(x.Seal(d)))
 		in.before = retired(agency, key.Kid(), c.end)
+		if c.name == "signing key whose end comes meanwhile" {
+			in.before()
+			x.Clock.Advance(time.Until(c.end.Until) - time.Minute)
+			in = incoming(x.PartsOf(resealed(x, d)))
+			in.before = func() { x.Clock.Advance(2 * time.Minute) }
+		}
 		_, err := p.Service.Post(t.Context(), x.Caller("ee/pbgb", certs.RoleUnit), in)
 		if r := exchange.AsRefusal(err); c.want == "delivered" && err != nil || r != nil && r.Kind == exchange.Invalid && r.Fix == "" {
 			t.Errorf("%s: %+v", c.name, err)
@@ -248,6 +255,13 @@ func TestKeysRetiredInFlight(t *testing.T) {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}
+}
+
+// resealed seals a draft as of now.
+func resealed(x *exchangetest.Exchange, d *exchangetest.Draft) *envelope.Sealed {
+	again := *d
+	again.JTI, again.Now = newID(), x.Clock.Now()
+	return x.Seal(&again)
 }
 
 // TestKeysRevoked: a key whose certificate its authority revokes is refused
