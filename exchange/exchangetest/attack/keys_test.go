@@ -5,11 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +50,8 @@ func (a *arena) change(edits map[string]func(row *exchange.KeyRow, now time.Time
 	a.Start()
 }
 
-// moments are what may become of a key. The last one becomes of it by itself.
+// moments are what may become of a key. The last two are its authority's: it
+// takes the key's certificate back, or lets it end.
 var moments = []struct {
 	name   string
 	change func(row *exchange.KeyRow, now time.Time)
@@ -59,6 +62,7 @@ var moments = []struct {
 	{"compromised before its time", func(r *exchange.KeyRow, _ time.Time) { r.Compromised = r.From.Add(-time.Hour) }},
 	{"compromised before it is to retire", func(r *exchange.KeyRow, now time.Time) { r.Until, r.Compromised = now.Add(time.Hour), now }},
 	{"not yet valid", func(r *exchange.KeyRow, now time.Time) { r.From = now.Add(time.Hour) }},
+	{"revoked", nil},
 	{"lapsed", nil},
 }
 
@@ -93,6 +97,9 @@ func TestKeysInTime(t *testing.T) {
 		}
 	}
 	a.change(edits)
+	revoked := trios[len(moments)-2]
+	a.revoke("ee", revoked.sign)
+	a.revoke("lv", revoked.seal, revoked.accept)
 	a.Clock.Advance(20 * time.Minute)
 	a.settle()
 	for i, m := range moments {
@@ -105,6 +112,24 @@ func TestKeysInTime(t *testing.T) {
 	}
 	a.given(k)
 	a.accepted()
+}
+
+// revoke has an authority take back the certificates of keys.
+func (a *arena) revoke(jurisdiction string, keys ...envelope.PrivateKey) {
+	a.t.Helper()
+	for _, agency := range a.World.Agencies {
+		for _, published := range a.Published(agency) {
+			if slices.ContainsFunc(keys, func(k envelope.PrivateKey) bool { return k.Kid() == published.Kid() }) {
+				cert, err := x509.ParseCertificate(published.X5C[0])
+				must(err)
+				a.Revoke(jurisdiction, cert.SerialNumber)
+				a.Clock.Advance(time.Second) // by which lists are numbered
+			}
+		}
+	}
+	if err := a.Node.Reload(a.t.Context()); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // trios registers the keys of TestKeysInTime. The certificates of the last
