@@ -8,10 +8,12 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,6 +145,9 @@ func TestCRLOf100MB(t *testing.T) {
 	}
 	s.load()
 	s.expect("100 MB", s.client("ee/pbgb"), certs.CheckCRL)
+	if status := s.trust.Revocations.Status(); len(status) != 1 || !strings.Contains(fmt.Sprint(status[0].Err), "longer than") {
+		t.Errorf("it was read: %+v", status)
+	}
 	s.expect("another jurisdiction", s.client("lv/vp"), "")
 }
 

@@ -152,15 +152,11 @@ func TestInvariant1RefusalsHaveTheirEntries(t *testing.T) {
 	}
 
 	x.Admission(node.Admission{ID: "ua/npu", Roles: []string{certs.RoleDPO, certs.RoleUnit}, Suspended: true})
-	if err := x.Node.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	x.Reload()
 	refused(t, x, x.Do(ua, "GET", api.RoutePackages, nil, nil), api.IdentityRefused)
 	refused(t, x, x.Do(ua, "GET", api.RouteAgencies, nil, nil), api.IdentityRefused)
 	x.Admission(node.Admission{ID: "ua/npu", Roles: []string{certs.RoleDPO, certs.RoleUnit}})
-	if err := x.Node.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	x.Reload()
 	o.expect(t, "suspended", "ua/npu package.list refused identity-refused/agency-suspended", "ua/npu request.refused refused identity-refused/agency-suspended")
 	o.verify(t)
 
@@ -172,8 +168,10 @@ func TestInvariant1RefusalsHaveTheirEntries(t *testing.T) {
 		}
 	}
 	// Six agencies, then one of them suspended and admitted again; two keys
-	// of each of five; and the policies at each of three starts.
-	for act, n := range map[string]int{"exchange/ops agency.admit done": 8, "exchange/ops key.register done": 10, "exchange/ops policy.activate done": 3} {
+	// of each of five; the policies at each of three starts; and the revocation
+	// list of each of six authorities, once.
+	for act, n := range map[string]int{"exchange/ops agency.admit done": 8, "exchange/ops key.register done": 10, "exchange/ops policy.activate done": 3,
+		"exchange/ops revocations.keep done": 6} {
 		if acts[act] != n {
 			t.Errorf("%s: %d entries, not %d", act, acts[act], n)
 		}

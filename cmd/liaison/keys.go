@@ -32,6 +32,7 @@ type keyJSON struct {
 	Identity string `json:"identity,omitempty"`
 	NotAfter string `json:"not_after,omitempty"`
 	Verified bool   `json:"verified"`
+	Unlisted bool   `json:"unlisted,omitempty"` // the profile has no revocation list of the jurisdiction
 	Error    string `json:"error,omitempty"`
 }
 
@@ -42,7 +43,9 @@ func newKeysList(env *environment) *cobra.Command {
 		Short: "List the keys of an agency, or of all, and verify them against your anchors",
 		Long: `list shows the keys in use, as the exchange's directory has them, and holds each
 against the anchors that your profile pins. The exchange is not asked whether a
-key is genuine: a key that your anchors do not vouch for is never used.
+key is genuine: a key that your anchors do not vouch for is never used. Whether a
+key was revoked is known from the list beside the anchors, anchors/<j>.crl; where
+your profile has none, the table says so.
 
 With AGENCY, a key that does not verify has the exit code 5.`,
 		Example: `  liaison keys list
@@ -79,7 +82,7 @@ func listKeys(ctx context.Context, env *environment, c *client.Client, agencies 
 			return nil, errors.Join(fmt.Errorf("keys of %s: %w", agency, err), t.flush())
 		}
 		for _, k := range keys {
-			row := keyJSON{Agency: agency, Kid: k.Kid(), Use: string(k.Use()), Alg: k.Alg(), Verified: k.Err == nil}
+			row := keyJSON{Agency: agency, Kid: k.Kid(), Use: string(k.Use()), Alg: k.Alg(), Verified: k.Err == nil, Unlisted: k.Unlisted}
 			if k.Identity.Name != "" {
 				row.Identity = k.Identity.String()
 			}
@@ -87,6 +90,9 @@ func listKeys(ctx context.Context, env *environment, c *client.Client, agencies 
 				row.NotAfter = k.NotAfter.UTC().Format(time.RFC3339)
 			}
 			verdict := "yes"
+			if k.Unlisted {
+				verdict = "yes, but no revocation list in the profile"
+			}
 			if k.Err != nil {
 				row.Error = k.Err.Error()
 				verdict = "NO: " + row.Error

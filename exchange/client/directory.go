@@ -19,6 +19,10 @@ type Key struct {
 	NotAfter time.Time         // end of its certificate; zero if that cannot be read
 	Err      error             // why the own anchors do not vouch for it; nil if they do
 
+	// Unlisted says that the profile has no revocation list of the agency's jurisdiction (anchors/<j>.crl): that the key was
+	// revoked would not be known.
+	Unlisted bool
+
 	// From, Until and Compromised are what the directory says of its history; only Client.Key fills them. Zero: unknown, or
 	// it did not happen.
 	From, Until, Compromised time.Time
@@ -118,10 +122,17 @@ func (c *Client) verifyKey(p envelope.PublishedKey, agency string, at time.Time)
 	if len(chain[0].URIs) == 1 {
 		k.Identity, _ = certs.ParseKeyIdentity(chain[0].URIs[0].String()) // for display; VerifyKey decides
 	}
+	k.Unlisted = !c.listed(agency)
 	if err := c.trust.VerifyKey(chain, agency, string(p.Use()), p.CryptoKey(), at, c.now()); err != nil {
 		k.Err = unverified("key of "+agency, err)
 	}
 	return k
+}
+
+// listed says whether there is a revocation list of an agency's jurisdiction.
+func (c *Client) listed(agency string) bool {
+	jurisdiction, _, err := certs.ParseAgencyID(agency)
+	return err == nil && c.trust.Revocations != nil && c.trust.Revocations.Checks(jurisdiction)
 }
 
 // EncryptionKey is the key to which content for an agency is sealed: of those in use that the own anchors vouch for, the one

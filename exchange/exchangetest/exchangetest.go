@@ -137,6 +137,14 @@ func (x *Exchange) hangUp() {
 	}
 }
 
+// Reload has the node read its files again. The clients hang up: who is not
+// admitted any more was cut off, and might find out in the middle of a request.
+func (x *Exchange) Reload() {
+	x.TB.Helper()
+	x.must(x.Node.Reload(x.TB.Context()))
+	x.hangUp()
+}
+
 // Restart stops the node and starts it again on the same state.
 func (x *Exchange) Restart() {
 	x.TB.Helper()
