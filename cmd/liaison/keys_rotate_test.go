@@ -53,7 +53,9 @@ func TestRotateInterrupted(t *testing.T) {
 			if again := lines[rotated](d.ee.on(t).run("keys", "rotate", "--use", string(use), "--json").exits(exitDone))[0]; again.Key != asked.Key {
 				t.Fatal("asked again, it made another key")
 			}
-			old := kids(t, dir, files.private)[0]
+			before, err := files.read(dir, files.private)
+			must(t, err)
+			old := before[0].Kid()
 			request, err := os.ReadFile(asked.Request)
 			must(t, err)
 			leaf, err := d.CA("ee").IssueFromCSR(request, time.Hour)
@@ -71,13 +73,30 @@ func TestRotateInterrupted(t *testing.T) {
 			raw, err := json.Marshal(envelope.KeySet{published})
 			must(t, err)
 			must(t, os.WriteFile(in("new.jwks"), raw, 0o600))
+			publish := func() { d.ee.on(t).run("keys", "publish", in("new.jwks")).exits(exitDone) }
 			for _, cut := range []struct {
 				name string
 				make func()
 			}{
-				{"before it was published", func() {}},
-				{"after it was published", func() { d.ee.on(t).run("keys", "publish", in("new.jwks")).exits(exitDone) }},
-				{"after it was put in force", func() { must(t, certs.WritePublic(in(files.retiring), []byte(old))) }},
+				{"after it was put in force", func() {
+					publish()
+					promoted := secret
+					if files.set {
+						promoted, err = envelope.MarshalPrivateSet(append(key, before...))
+						must(t, err)
+					}
+					must(t, certs.WriteSecret(in(files.private), promoted))
+					must(t, certs.WritePublic(in(files.retiring), []byte(old)))
+				}},
+				{"before it was put in force", func() {
+					publish()
+					restored, err := envelope.MarshalPrivateSet(before)
+					if !files.set {
+						restored, err = before[0].MarshalPrivate()
+					}
+					must(t, err)
+					must(t, certs.WriteSecret(in(files.private), restored))
+				}},
 				{"when all was done", func() {}},
 			} {
 				begin()

@@ -95,6 +95,13 @@ func TestSubstitutedSenderKey(t *testing.T) {
 			if x.held[sent.ID()].outcome != "delivered" {
 				t.Error("acknowledged all the same")
 			}
+			k, err := x.client("lv/vp").Key(t.Context(), "ee/pbgb", x.sig["ee/pbgb"].private.Kid(), time.Now())
+			if err == nil {
+				err = k.Err
+			}
+			if name != "for another use" { // which is another key of the agency, as good as its certificate
+				wantUnverified(t, err)
+			}
 		})
 	}
 }
