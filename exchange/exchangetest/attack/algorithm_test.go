@@ -27,9 +27,9 @@ func TestAlgorithms(t *testing.T) {
 	a := enter(t)
 	k := a.delivered()
 	cs := carriers(k)
-	a.run(attacks(cs, none())...)
-	a.run(attacks(cs, secrets())...)
-	a.run(attacks(cs, otherAlgorithms(t))...)
+	a.run(each(2, attacks(cs, none()))...)
+	a.run(each(2, attacks(cs, secrets()))...)
+	a.run(each(2, attacks(cs, otherAlgorithms(t)))...)
 	eddsa := map[string]envelope.PrivateKey{
 		"ee/pbgb": a.register("ee/pbgb", envelope.UseSign, envelope.EdDSA), "lv/vp": a.register("lv/vp", envelope.UseSign, envelope.EdDSA),
 	}

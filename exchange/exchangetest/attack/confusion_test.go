@@ -24,14 +24,14 @@ func TestConfusion(t *testing.T) {
 	k := a.delivered()
 	things := a.artefacts(k)
 	slots := confusionSlots(k)
-	for _, thing := range slices.Sorted(maps.Keys(things)) {
-		for _, s := range slots {
-			if s.name == thing {
+	for n, thing := range slices.Sorted(maps.Keys(things)) {
+		for i, s := range slots {
+			if s.name == thing || (i+n)%2 > 0 && !torture() {
 				continue
 			}
 			a.run(attack{row: "J36", name: thing + " as " + s.name, from: s.from, want: s.want, make: func(a *arena) request { return s.make(a, things[thing]) }})
 		}
-		a.run(mistaken(thing, things[thing])...)
+		a.run(each(2, mistaken(thing, things[thing]))...)
 	}
 	a.given(k)
 	a.accepted()

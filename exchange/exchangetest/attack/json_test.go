@@ -109,7 +109,8 @@ func mutations(c carrier, text string) (all []attack) {
 	return each(5, all)
 }
 
-// each takes one of n; with time, all.
+// each takes one of n; with time, all. Many are made from maps, so that it is
+// another one in another run.
 func each(n int, all []attack) (some []attack) {
 	for i, c := range all {
 		if i%n == 0 || torture() {

@@ -24,10 +24,10 @@ func TestSignatures(t *testing.T) {
 	eddsa := map[string]envelope.PrivateKey{
 		"ee/pbgb": a.register("ee/pbgb", envelope.UseSign, envelope.EdDSA), "lv/vp": a.register("lv/vp", envelope.UseSign, envelope.EdDSA),
 	}
-	a.run(attacks(carriers(k), ecdsaForms())...)
+	a.run(each(2, attacks(carriers(k), ecdsaForms()))...)
 	a.run(each(3, attacks(carriers(k), lengths()))...)
-	a.run(attacks(carriers(k), moved())...)
-	a.run(attacks(carriersBy(k, eddsa), edwardsForms())...)
+	a.run(each(2, attacks(carriers(k), moved()))...)
+	a.run(each(2, attacks(carriersBy(k, eddsa), edwardsForms()))...)
 	a.given(k)
 	a.accepted()
 	a.accepted(func(f *forgery) { f.signWith(eddsa["ee/pbgb"]) })
