@@ -9,10 +9,20 @@ import (
 // Renew puts other revocation lists in force, as Reload does with a whole Trust. It never fails: a server certificate that has
 // expired keeps no revocation from counting.
 func (g *Gatekeeper) Renew(revocations *Revocations) {
+	g.replace(func(t *Trust) { t.Revocations = revocations })
+}
+
+// Bind puts other bindings in force, as Renew does with revocation lists.
+func (g *Gatekeeper) Bind(bindings *Bindings) {
+	g.replace(func(t *Trust) { t.Bindings = bindings })
+}
+
+// replace puts a Trust in force that differs from the one in force by an edit.
+func (g *Gatekeeper) replace(edit func(*Trust)) {
 	for {
 		old := g.state.Load()
 		trust, next := *old.trust, *old
-		trust.Revocations = revocations
+		edit(&trust)
 		next.trust, next.known = &trust, &knownPeers{peers: map[[sha256.Size]byte]knownPeer{}}
 		if g.state.CompareAndSwap(old, &next) {
 			return

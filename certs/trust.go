@@ -23,7 +23,6 @@ type TrustFiles struct {
 	Anchors     string           // directory, see LoadAnchors
 	Operator    string           // trust domain of the exchange's own people; "" if there are none
 	Revocations RevocationConfig // a zero value refuses all: there is no list
-	Bindings    []Binding        // of the registry, held against the anchors at each Load
 	Certificate string           // the server's chain, PEM, leaf first; "" for none
 	Key         string           // its private key, PKCS #8 PEM
 }
@@ -41,9 +40,6 @@ func (f TrustFiles) Load(previous *Trust, now time.Time) (*Trust, error) {
 		}
 	}
 	next := &Trust{Anchors: anchors}
-	if next.Bindings, err = NewBindings(f.Bindings, anchors); err != nil {
-		return nil, err
-	}
 	var before *Revocations
 	if previous != nil {
 		before = previous.Revocations

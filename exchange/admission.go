@@ -19,6 +19,7 @@ const proposalLasts = 24 * time.Hour
 type Standing struct {
 	Roles     []string
 	Suspended bool
+	Bindings  []Binding
 }
 
 // Proposal is a standing that one operator asked for and that waits for a
@@ -46,18 +47,20 @@ type Admission struct {
 // people stand in its registry files only.
 var allowedRoles = []string{certs.RoleUnit, certs.RoleDPO, certs.RolePolicy, certs.RoleSupervisor}
 
-func (a *Agency) standing() Standing { return Standing{a.Roles, a.Suspended} }
+func (a *Agency) standing() Standing { return Standing{a.Roles, a.Suspended, a.Bindings} }
 
-func (a *Agency) setStanding(s Standing) { a.Roles, a.Suspended = s.Roles, s.Suspended }
+func (a *Agency) setStanding(s Standing) {
+	a.Roles, a.Suspended, a.Bindings = s.Roles, s.Suspended, s.Bindings
+}
 
 // same compares what two standings permit.
 func (s Standing) same(o Standing) bool {
-	return s.Suspended == o.Suspended && slices.Equal(sorted(s.Roles), sorted(o.Roles))
+	return s.Suspended == o.Suspended && slices.Equal(sorted(s.Roles), sorted(o.Roles)) && sameBindings(s.Bindings, o.Bindings)
 }
 
 // strictest permits only what both permit.
 func (s Standing) strictest(o Standing) Standing {
-	both := Standing{Suspended: s.Suspended || o.Suspended}
+	both := Standing{Suspended: s.Suspended || o.Suspended, Bindings: common(s.Bindings, o.Bindings)}
 	for _, role := range sorted(o.Roles) {
 		if slices.Contains(s.Roles, role) {
 			both.Roles = append(both.Roles, role)
@@ -124,6 +127,13 @@ func (s *Service) SetAdmission(ctx context.Context, c Caller, agency string, wan
 			return nil, &Refusal{Kind: Conflict, Reason: "agency-not-declared", Detail: err.Error(), Err: err,
 				Fix: "have the jurisdiction declare the agency first"}, nil
 		}
+		reg, err := tx.Registry()
+		if err != nil {
+			return nil, nil, err
+		}
+		if r := v.checkBindings(reg, old, next); r != nil {
+			return nil, r, nil
+		}
 		next.File = old.File
 		m := admitting{visit: v, old: old, known: known, want: want, waiting: waiting, reason: reason}
 		e := m.decide(tx, &next)
@@ -133,6 +143,7 @@ func (s *Service) SetAdmission(ctx context.Context, c Caller, agency string, wan
 	if err != nil {
 		return nil, err
 	}
+	s.renew(ctx)
 	return set, nil
 }
 
@@ -221,6 +232,7 @@ func (m *admitting) decide(tx *Tx, next *Agency) audit.Entry {
 	e.Details = admissionDetails(m.old, m.known, *next)
 	if m.waiting != nil {
 		e.Details["wanted"] = fmt.Sprintf("roles %v, suspended %v", m.want.Roles, m.want.Suspended)
+		describeBindings(e.Details, m.old.Bindings, m.want.Bindings)
 	}
 	if before != nil {
 		e.Details["proposed_by"] = before.By

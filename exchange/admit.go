@@ -79,6 +79,9 @@ func (s *Service) admit(ctx context.Context, agency string, next func(old Agency
 		if known && old.same(row) {
 			return errDone
 		}
+		if r := s.checkBindings(reg, old, row); r != nil {
+			return r
+		}
 		e.Details = admissionDetails(old, known, row)
 		tx.PutAgency(row)
 		tx.DropProposal(agency) // it was made under other circumstances
@@ -92,6 +95,7 @@ func admissionDetails(old Agency, known bool, row Agency) map[string]string {
 	if known {
 		d["before"] = fmt.Sprintf("type %s, roles %v, suspended %v", old.Type, old.Roles, old.Suspended)
 	}
+	describeBindings(d, old.Bindings, row.Bindings)
 	return d
 }
 

@@ -20,6 +20,7 @@ type Agency struct {
 	Declared     []string // the roles that its jurisdiction lists for it; none: it sets no limit
 	Competences  []string // purposes for which it is competent
 	Suspended    bool
+	Bindings     []Binding
 	File         string // digest of the registry file that was applied last; empty: none ever was
 }
 
@@ -150,5 +151,5 @@ func (a Agency) Allows(role string) bool {
 // same reports whether two rows say the same.
 func (a Agency) same(b Agency) bool {
 	return a.ID == b.ID && a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Type == b.Type && a.Suspended == b.Suspended &&
-		a.File == b.File && slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Declared, b.Declared) && slices.Equal(a.Competences, b.Competences)
+		a.File == b.File && slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Bindings, b.Bindings) && slices.Equal(a.Declared, b.Declared) && slices.Equal(a.Competences, b.Competences)
 }

@@ -77,8 +77,10 @@ that jurisdiction: keep it on a machine of its own, and back it up.`,
 func newCAList(env *environment) *cobra.Command {
 	var office officeFlags
 	c := &cobra.Command{
-		Use:     "list --dir DIR",
-		Short:   "List all certificates that the authority issued",
+		Use:   "list --dir DIR",
+		Short: "List all certificates that the authority issued",
+		Long: `list reads the authority's record: each certificate that it ever issued, for whom, until
+when, and whether it is revoked.`,
 		Example: `  liaison certs ca list --dir ca --json | jq -r 'select(.revoked | not) | .identity'`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -172,6 +172,18 @@ type AdmissionRequest struct {
 	Roles     []string `json:"roles"` // unit, dpo, policy, supervisor; may be empty
 	Suspended bool     `json:"suspended"`
 	Reason    string   `json:"reason"` // it is recorded
+
+	Bindings []Binding `json:"bindings,omitempty"` // absent: none
+}
+
+// Binding says that the holder of a key has an identity of the agency,
+// although its certificate has no SPIFFE ID. Issuer and key are base64url of
+// the SHA-256 of a subject public key info.
+type Binding struct {
+	Issuer string `json:"issuer"`
+	Key    string `json:"key"`
+	Role   string `json:"role"`
+	Name   string `json:"name"`
 }
 
 // Admission is an agency's standing with the operator, and what waits for a
@@ -180,6 +192,7 @@ type Admission struct {
 	Agency    string    `json:"agency"`
 	Roles     []string  `json:"roles"` // the agency's jurisdiction may allow less
 	Suspended bool      `json:"suspended"`
+	Bindings  []Binding `json:"bindings,omitempty"`
 	Proposal  *Proposal `json:"proposal,omitempty"`
 	Receipt   string    `json:"receipt"`
 }
@@ -187,12 +200,13 @@ type Admission struct {
 // Proposal is a standing that one operator asked for. It holds when another
 // operator asks for the same before it expires.
 type Proposal struct {
-	Roles     []string `json:"roles"`
-	Suspended bool     `json:"suspended"`
-	By        string   `json:"by"` // the first operator's identity
-	Reason    string   `json:"reason"`
-	Since     string   `json:"since"`
-	Expires   string   `json:"expires"`
+	Roles     []string  `json:"roles"`
+	Suspended bool      `json:"suspended"`
+	Bindings  []Binding `json:"bindings,omitempty"`
+	By        string    `json:"by"` // the first operator's identity
+	Reason    string    `json:"reason"`
+	Since     string    `json:"since"`
+	Expires   string    `json:"expires"`
 }
 
 // AuditItem is one entry as its owner reads it. Entry and Salt are absent

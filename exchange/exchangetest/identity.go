@@ -1,7 +1,11 @@
 package exchangetest
 
 import (
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -117,4 +121,27 @@ func (x *Exchange) Publish(agency string, keys []byte) {
 // admitted is the folder of an agency in the registry directory.
 func (x *Exchange) admitted(agency string) string {
 	return filepath.Join(x.World.Dir, "registry", strings.Replace(agency, "/", "-", 1))
+}
+
+// Nameless is a client certificate of a jurisdiction's authority that has no
+// SPIFFE ID, as national PKIs issue them, and the certificate of its issuer.
+func (x *Exchange) Nameless(jurisdiction string) (pair tls.Certificate, issuer *x509.Certificate) {
+	x.TB.Helper()
+	dir := filepath.Join(x.World.Dir, "ca", jurisdiction)
+	authority, err := certs.LoadKeyPair(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+	x.must(err)
+	key, err := certs.GenerateKey()
+	x.must(err)
+	now := x.Clock.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "desk 1"}, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, authority.Leaf, key.Public(), authority.PrivateKey)
+	x.must(err)
+	leaf, err := x509.ParseCertificate(der)
+	x.must(err)
+	pair, err = certs.KeyPair([]*x509.Certificate{leaf}, key)
+	x.must(err)
+	return pair, authority.Leaf
 }

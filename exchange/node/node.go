@@ -159,6 +159,7 @@ func (n *Node) openRegistry(ctx context.Context) error {
 	if err := n.admitAll(ctx); err != nil {
 		n.log.ErrorContext(ctx, "some of the registry was not admitted", slog.Any("error", err))
 	}
+	n.bind(ctx)
 	return nil
 }
 
@@ -288,6 +289,7 @@ func (n *Node) Reload(ctx context.Context) error {
 	}
 	admitted := n.admitAll(ctx)
 	n.metrics.reloaded("registry", admitted)
+	n.bind(ctx)
 	n.server.CutOff(ctx)
 	return errors.Join(err, admitted)
 }
@@ -305,6 +307,7 @@ func (n *Node) reloadTrust(ctx context.Context) error {
 	n.revocations.files = n.stamps()
 	trust, err := files.Load(n.gate.Trust(), n.cfg.Clock())
 	if err == nil {
+		trust.Bindings = n.bindings(ctx, trust.Anchors)
 		err = n.gate.Reload(trust)
 	}
 	if err != nil {

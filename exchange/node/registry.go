@@ -31,6 +31,26 @@ type Admission struct {
 	ID        string   `yaml:"id"`
 	Roles     []string `yaml:"roles"`
 	Suspended bool     `yaml:"suspended,omitempty"`
+
+	// Bindings say who the holders of keys are whose certificates have no
+	// SPIFFE ID: issuer and key as "certs show" prints them, role and name.
+	Bindings []Binding `yaml:"bindings,omitempty"`
+}
+
+// Binding is exchange.Binding in agency.yaml.
+type Binding struct {
+	Issuer string `yaml:"issuer"`
+	Key    string `yaml:"key"`
+	Role   string `yaml:"role"`
+	Name   string `yaml:"name"`
+}
+
+func (a Admission) standing() exchange.Standing {
+	s := exchange.Standing{Roles: a.Roles, Suspended: a.Suspended}
+	for _, b := range a.Bindings {
+		s.Bindings = append(s.Bindings, exchange.Binding(b))
+	}
+	return s
 }
 
 // WriteAdmission writes an agency's folder of the registry directory. keys
@@ -76,7 +96,7 @@ func (n *Node) admitAll(ctx context.Context) error {
 		a, digest, err := readAdmission(path)
 		if err == nil {
 			known[dir] = a
-			err = n.service.ApplyAdmission(ctx, a.ID, exchange.Standing{Roles: a.Roles, Suspended: a.Suspended}, digest)
+			err = n.service.ApplyAdmission(ctx, a.ID, a.standing(), digest)
 		}
 		say(dir, err)
 	}

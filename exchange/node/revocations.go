@@ -60,11 +60,12 @@ func (n *Node) look(ctx context.Context) {
 	n.server.CutOff(ctx)
 }
 
-// renew loads all lists: what is kept may have changed.
+// renew puts in force what is kept: lists and bindings may have changed.
 func (n *Node) renew(ctx context.Context) {
 	n.loading.Lock()
 	defer n.loading.Unlock()
 	n.load(ctx)
+	n.bind(ctx)
 	n.tell(ctx)
 	if n.server != nil {
 		n.server.CutOff(ctx)

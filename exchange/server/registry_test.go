@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
@@ -172,4 +175,90 @@ func TestAdmissions(t *testing.T) {
 	e.refused(lv, put(true), "role-forbidden", false)
 	e.refused(first, asked{method: http.MethodGet, path: api.RoutePackages}, "role-forbidden", false)
 	e.refused(first, asked{method: http.MethodGet, path: api.RouteAuditEntries}, "role-forbidden", false)
+}
+
+// A certificate without a SPIFFE ID speaks for whom two operators bound its
+// key to, until one of them unbinds it.
+func TestBindings(t *testing.T) {
+	x := exchangetest.New(t, exchangetest.Configure(func(cfg *node.Config) { cfg.TwoPersons = nil }))
+	w := &wire{Exchange: x, t: t, address: x.Node.Addr()}
+	first, second := w.operatorOn(t, "first"), w.operatorOn(t, "second")
+	card, issuer := x.Nameless("lv")
+	bound := api.Binding{Issuer: certs.SPKISHA256(issuer), Key: certs.SPKISHA256(card.Leaf), Role: "unit", Name: "desk-1"}
+	put := func(agency string, bindings ...api.Binding) asked {
+		body, err := json.Marshal(api.AdmissionRequest{Roles: []string{"unit", "dpo"}, Reason: theReason, Bindings: bindings})
+		must(t, err)
+		return asked{http.MethodPut, api.AdmissionPath(agency), body, []string{"Content-Type", api.MediaJSON}}
+	}
+	holder := func() (int, error) {
+		r, err := x.HTTPWith(card).Get(x.URL(api.RoutePackages + "?box=inbox"))
+		if err != nil {
+			return 0, err
+		}
+		return r.StatusCode, r.Body.Close()
+	}
+	if status, err := holder(); err == nil {
+		t.Fatalf("before anybody bound it: %d", status)
+	}
+	var waits, holds, gone api.Admission
+	first.ask(put("lv/vp", bound)).want(t, http.StatusAccepted).decode(t, &waits)
+	if len(waits.Bindings) != 0 || waits.Proposal == nil || len(waits.Proposal.Bindings) != 1 {
+		t.Errorf("one operator: %+v", waits)
+	}
+	if status, err := holder(); err == nil {
+		t.Fatalf("bound by one operator: %d", status)
+	}
+	second.ask(put("lv/vp", bound)).want(t, http.StatusOK).decode(t, &holds)
+	if entry := received(t, w, holds.Receipt); len(holds.Bindings) != 1 || holds.Bindings[0] != bound || !strings.Contains(entry.Details["bind_1"], bound.Key) {
+		t.Errorf("two operators: %+v, %v", holds, entry.Details)
+	}
+	if status, err := holder(); status != http.StatusOK {
+		t.Fatalf("bound: %d, %v", status, err)
+	}
+	x.Restart()
+	w.address = x.Node.Addr()
+	first, second = w.operatorOn(t, "first"), w.operatorOn(t, "second")
+	if status, err := holder(); status != http.StatusOK {
+		t.Fatalf("after a start: %d, %v", status, err)
+	}
+
+	e := &expect{t, map[string]string{}}
+	other := func(edit func(*api.Binding)) api.Binding { b := bound; edit(&b); return b }
+	for name, list := range map[string][]api.Binding{
+		"twice":               {bound, bound},
+		"two identities":      {bound, other(func(b *api.Binding) { b.Name = "desk-2" })},
+		"no role of its own":  {other(func(b *api.Binding) { b.Role = "policy" })},
+		"the operator's role": {other(func(b *api.Binding) { b.Role = "operator" })},
+		"no name":             {other(func(b *api.Binding) { b.Name = "" })},
+		"no digest":           {other(func(b *api.Binding) { b.Key = "x" })},
+		"another's authority": {other(func(b *api.Binding) { b.Issuer = certs.SPKISHA256(x.CA("ee").Certificate()) })},
+	} {
+		t.Log(name)
+		e.refused(first, put("lv/vp", list...), "request-malformed", false)
+	}
+	var many []api.Binding
+	for i := range 10 {
+		digest := sha256.Sum256([]byte{byte(i)})
+		many = append(many, other(func(b *api.Binding) { b.Key = base64.RawURLEncoding.EncodeToString(digest[:]) }))
+	}
+	e.refused(first, put("lv/vp", many...), "request-malformed", false)
+	taken := bound
+	taken.Issuer = certs.SPKISHA256(x.CA("ee").Certificate())
+	e.refused(first, put("ee/pbgb", taken), "conflict", false)
+
+	live := x.HTTPWith(card)
+	if r, err := live.Get(x.URL(api.RouteAgencies)); err != nil || r.StatusCode != http.StatusOK || r.Body.Close() != nil {
+		t.Fatal(err)
+	}
+	first.ask(put("lv/vp")).want(t, http.StatusOK).decode(t, &gone)
+	if entry := received(t, w, gone.Receipt); len(gone.Bindings) != 0 || gone.Proposal != nil || !strings.Contains(entry.Details["unbind_1"], bound.Key) {
+		t.Errorf("unbound: %+v, %v", gone, entry.Details)
+	}
+	if r, err := live.Get(x.URL(api.RouteAgencies)); err == nil {
+		t.Errorf("unbound, on a live connection: %d", r.StatusCode)
+		_ = r.Body.Close()
+	}
+	if status, err := holder(); err == nil {
+		t.Errorf("unbound: %d", status)
+	}
 }

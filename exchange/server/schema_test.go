@@ -54,6 +54,7 @@ var refined = map[string]schema{
 	".roles":  {"type": "array", "items": words("unit", "dpo", "policy", "supervisor", "operator"), "uniqueItems": true},
 	".issuer": text(patternDigest), ".number": text(`^(0|[1-9][0-9]{0,48})$`), ".this_update": moment(), ".next_update": moment(), ".revoked": {"type": "integer", "minimum": 0},
 	".jurisdiction": text(`^[a-z0-9-]{1,63}$`), ".until": moment(), "GraceProposal.by": text(`^spiffe://`), "GraceRequest.reason": {"type": "string", "minLength": 20, "maxLength": 500},
+	"Binding.key": text(patternDigest), "Binding.role": words("unit", "dpo", "policy", "supervisor"), "Binding.name": text(`^[a-z0-9-]{1,63}$`),
 	".params": {"type": "object", "additionalProperties": true}, ".jwk": {"$ref": "#/components/schemas/JWK"},
 	"KeySet.keys":     {"type": "array", "items": schema{"$ref": "#/components/schemas/JWK"}},
 	"DryRun.manifest": {"type": "object", "additionalProperties": true}, "DryRun.statement": {"type": "object", "additionalProperties": true},

@@ -48,9 +48,9 @@ func (r *rows) readRegistry(version int64) (*exchange.Registry, error) {
 func (r *rows) agencies() (all []exchange.Agency, err error) {
 	err = r.query(func(row *sql.Rows) error {
 		var a exchange.Agency
-		var roles, declared, competences string
+		var roles, declared, competences, bindings string
 		var suspended int
-		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &a.File)
+		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &bindings, &a.File)
 		if err != nil {
 			return err
 		}
@@ -60,9 +60,12 @@ func (r *rows) agencies() (all []exchange.Agency, err error) {
 				return err
 			}
 		}
+		if a.Bindings, err = parseList[exchange.Binding](bindings); err != nil {
+			return err
+		}
 		all = append(all, a)
 		return nil
-	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, file FROM agencies ORDER BY id")
+	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file FROM agencies ORDER BY id")
 	return all, err
 }
 
@@ -85,45 +88,49 @@ func (t *transaction) PutAgency(a exchange.Agency) {
 	roles, err := listText(a.Roles)
 	declared, err2 := listText(a.Declared)
 	competences, err3 := listText(a.Competences)
-	if err = errors.Join(err, err2, err3); err != nil {
+	bindings, err4 := listText(a.Bindings)
+	if err = errors.Join(err, err2, err3, err4); err != nil {
 		t.fail(err)
 		return
 	}
-	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, file)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
+	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
 		type = excluded.type, roles = excluded.roles, declared = excluded.declared, competences = excluded.competences,
-		suspended = excluded.suspended, file = excluded.file`,
-		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), a.File)
+		suspended = excluded.suspended, bindings = excluded.bindings, file = excluded.file`,
+		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), bindings, a.File)
 	t.moveRegistry()
 }
 
 // Proposal implements exchange.Reader.
 func (r *rows) Proposal(agency string) (*exchange.Proposal, error) {
 	p := exchange.Proposal{Agency: agency}
-	var roles string
+	var roles, bindings string
 	var suspended int
 	var at int64
-	found, err := r.one([]any{&roles, &suspended, &p.By, &p.Reason, &at},
-		"SELECT roles, suspended, identity, reason, at FROM proposals WHERE agency = $1", agency)
+	found, err := r.one([]any{&roles, &suspended, &bindings, &p.By, &p.Reason, &at},
+		"SELECT roles, suspended, bindings, identity, reason, at FROM proposals WHERE agency = $1", agency)
 	if err != nil || !found {
 		return nil, err
 	}
 	p.Suspended, p.At = suspended != 0, fromMillis(at)
+	var err2 error
 	p.Roles, err = parseList[string](roles)
-	return &p, err
+	p.Bindings, err2 = parseList[exchange.Binding](bindings)
+	return &p, errors.Join(err, err2)
 }
 
 // PutProposal implements exchange.Writer.
 func (t *transaction) PutProposal(p exchange.Proposal) {
 	roles, err := listText(p.Roles)
-	if err != nil {
+	bindings, err2 := listText(p.Bindings)
+	if err = errors.Join(err, err2); err != nil {
 		t.fail(err)
 		return
 	}
-	t.write(`INSERT INTO proposals (agency, roles, suspended, identity, reason, at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (agency) DO UPDATE SET roles = excluded.roles, suspended = excluded.suspended,
+	t.write(`INSERT INTO proposals (agency, roles, suspended, bindings, identity, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (agency) DO UPDATE SET roles = excluded.roles, suspended = excluded.suspended, bindings = excluded.bindings,
 		identity = excluded.identity, reason = excluded.reason, at = excluded.at`,
-		p.Agency, roles, flag(p.Suspended), p.By, p.Reason, millis(p.At))
+		p.Agency, roles, flag(p.Suspended), bindings, p.By, p.Reason, millis(p.At))
 }
 
 // DropProposal implements exchange.Writer.

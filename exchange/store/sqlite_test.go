@@ -74,6 +74,9 @@ func TestOpenFindsTheParties(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(t, dir, "DROP TABLE parties")
+	for _, table := range []string{"agencies", "proposals"} { // of version 5
+		exec(t, dir, "ALTER TABLE "+table+" DROP COLUMN bindings")
+	}
 	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 4")
 	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) { parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp") })
 }

@@ -197,7 +197,7 @@ func publicKey(n byte) (jwk []byte, kid string) {
 
 func testRegistry(t *testing.T, s exchange.Store) {
 	agency := exchange.Agency{ID: "ee/pbgb", Declared: []string{"unit"}, File: "digest", Jurisdiction: "ee", Name: "Police and Border Guard Board", Type: "spoc",
-		Roles: []string{"unit", "dpo"}, Competences: []string{"prevention"}}
+		Roles: []string{"unit", "dpo"}, Competences: []string{"prevention"}, Bindings: []exchange.Binding{{Issuer: "i", Key: "k", Role: "unit", Name: "n"}}}
 	jwk, kid := publicKey(1)
 	key := exchange.KeyRow{Agency: agency.ID, Kid: kid, Use: "sig", JWK: jwk, From: at(0)}
 	var before int64
@@ -239,7 +239,7 @@ func testRegistry(t *testing.T, s exchange.Store) {
 	tx.PutAgency(agency)
 	must[*exchange.Registry](t)(tx.Registry())
 	tx.Rollback()
-	agency.Suspended, agency.Name = false, "PBGB"
+	agency.Suspended, agency.Name, agency.Bindings = false, "PBGB", append(agency.Bindings, exchange.Binding{Issuer: "j", Key: "l", Role: "dpo", Name: "m"})
 	key.Until, key.Compromised = at(10), at(5)
 	write(t, s, func(tx exchange.Transaction) { tx.PutAgency(agency) })
 	a, _ := registry().Agency(agency.ID)
@@ -273,7 +273,7 @@ func testProposals(t *testing.T, s exchange.Store) {
 	if p := read(); p != nil {
 		t.Errorf("there is one at the beginning: %+v", p)
 	}
-	first := exchange.Proposal{Agency: "lv/vp", Standing: exchange.Standing{Roles: []string{"unit", "dpo"}, Suspended: true}, By: "spiffe://exchange/ops/operator/one", Reason: "why", At: at(1)}
+	first := exchange.Proposal{Agency: "lv/vp", Standing: exchange.Standing{Roles: []string{"unit", "dpo"}, Suspended: true, Bindings: []exchange.Binding{{Issuer: "i", Key: "k", Role: "unit", Name: "n"}}}, By: "spiffe://exchange/ops/operator/one", Reason: "why", At: at(1)}
 	second := exchange.Proposal{Agency: "lv/vp", By: "spiffe://exchange/ops/operator/two", Reason: "why not", At: at(2)}
 	for _, want := range []exchange.Proposal{first, second} {
 		write(t, s, func(tx exchange.Transaction) {
