@@ -217,7 +217,7 @@ func TestBindings(t *testing.T) {
 	}
 	x.Restart()
 	w.address = x.Node.Addr()
-	first, second = w.operatorOn(t, "first"), w.operatorOn(t, "second")
+	first = w.operatorOn(t, "first")
 	if status, err := holder(); status != http.StatusOK {
 		t.Fatalf("after a start: %d, %v", status, err)
 	}
