@@ -15,7 +15,7 @@ static := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath"
 race   := CGO_ENABLED=1
 tool   := $(static) go tool -modfile=.tools/go.mod
 
-torture = $(static) go -C .tools run ./torture -fuzztime=$(FUZZTIME)
+torture = $(static) go -C .tools run ./torture -fuzztime=$(FUZZTIME) $(if $(RACE),-race)
 
 .PHONY: help demo build test lint fix bench fuzz torture vuln clean cc
 
@@ -43,7 +43,7 @@ bench: ## Go benchmarks; BENCH=regexp chooses
 fuzz: ## every fuzz target for FUZZTIME; PACKAGES chooses
 	$(torture) -tests=false $(PACKAGES)
 
-torture: cc ## the long forms of the tests, every fuzz target, and one table; PACKAGES chooses
+torture: $(if $(RACE),cc) ## the long forms of the tests, every fuzz target, and one table; PACKAGES chooses, RACE=1 is slower
 	$(torture) $(PACKAGES)
 
 vuln: ## known vulnerabilities; asks vuln.go.dev, or the copy that GOVULNDB names

@@ -26,6 +26,7 @@ import (
 func main() {
 	fuzztime := flag.String("fuzztime", "60s", "how long each fuzz target runs")
 	tests := flag.Bool("tests", true, "run the tests, not only the fuzz targets")
+	race := flag.Bool("race", false, "run the tests under the race detector, which takes several times as long")
 	flag.Parse()
 	packages := flag.Args()
 	if len(packages) == 0 {
@@ -33,7 +34,7 @@ func main() {
 	}
 	t := &table{}
 	if *tests {
-		t.test(packages)
+		t.test(packages, *race)
 	}
 	t.fuzz(packages, *fuzztime)
 	t.print()
@@ -85,11 +86,17 @@ type running struct {
 	attrs  map[string]int
 }
 
-// test runs the long forms under the race detector, the second of the two
-// build configurations of the Makefile.
-func (t *table) test(packages []string) {
-	cmd := command(append([]string{"test", "-json", "-race", "-vet=off", "-count=1", "-timeout=4h"}, packages...)...)
-	cmd.Env = append(os.Environ(), "LIAISON_TORTURE=1", "CGO_ENABLED=1", "GOFLAGS="+strings.TrimSuffix(os.Getenv("GOFLAGS"), "-trimpath"))
+// test runs the long forms in one of the two build configurations of the
+// Makefile.
+func (t *table) test(packages []string, race bool) {
+	args := []string{"test", "-json", "-vet=off", "-count=1", "-timeout=4h"}
+	env := append(os.Environ(), "LIAISON_TORTURE=1")
+	if race {
+		args = append(args, "-race")
+		env = append(env, "CGO_ENABLED=1", "GOFLAGS="+strings.TrimSuffix(os.Getenv("GOFLAGS"), "-trimpath"))
+	}
+	cmd := command(append(args, packages...)...)
+	cmd.Env = env
 	pipe, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
