@@ -202,8 +202,8 @@ func TestBindings(t *testing.T) {
 	}
 	var waits, holds, gone api.Admission
 	first.ask(put("lv/vp", bound)).want(t, http.StatusAccepted).decode(t, &waits)
-	if len(waits.Bindings) != 0 || waits.Proposal == nil || len(waits.Proposal.Bindings) != 1 {
-		t.Errorf("one operator: %+v", waits)
+	if entry := received(t, w, waits.Receipt); len(waits.Bindings) != 0 || waits.Proposal == nil || len(waits.Proposal.Bindings) != 1 || !strings.Contains(entry.Details["bind_1"], bound.Key) {
+		t.Errorf("one operator: %+v, %v", waits, entry.Details)
 	}
 	if status, err := holder(); err == nil {
 		t.Fatalf("bound by one operator: %d", status)
@@ -260,5 +260,23 @@ func TestBindings(t *testing.T) {
 	}
 	if status, err := holder(); err == nil {
 		t.Errorf("unbound: %d", status)
+	}
+
+	file := node.Admission{ID: "lv/vp", Roles: []string{"unit", "dpo"}, Bindings: []node.Binding{node.Binding(bound)}}
+	x.Admission(file)
+	x.Reload()
+	if status, err := holder(); status != http.StatusOK {
+		t.Errorf("bound by its file: %d, %v", status, err)
+	}
+	x.Admission(node.Admission{ID: "lv/vp", Roles: file.Roles})
+	x.Reload()
+	if status, err := holder(); err == nil {
+		t.Errorf("unbound by its file: %d", status)
+	}
+	x.Stop()
+	x.Admission(file)
+	x.Start()
+	if status, err := holder(); status != http.StatusOK {
+		t.Errorf("bound by its file at a start: %d, %v", status, err)
 	}
 }
