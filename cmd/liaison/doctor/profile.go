@@ -134,7 +134,7 @@ func (p *profile) ownKeys() {
 		switch {
 		case err == nil:
 			p.keys = append(p.keys, keys...)
-			p.ok("private key", p.path(name), "%d", len(keys))
+			p.ok("private key", p.path(name), "readable, keys in it: %d", len(keys))
 		case !errors.Is(err, fs.ErrNotExist):
 			p.fault("private key", p.path(name), err, "restore the file from a backup")
 		case needed[name]:
