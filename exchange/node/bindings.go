@@ -5,16 +5,34 @@ import (
 	"log/slog"
 
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
 )
+
+// bind puts the registry's bindings in force, if the registry has moved since
+// it was last asked: whatever became of the call that moved it.
+func (n *Node) bind(ctx context.Context) {
+	n.loading.Lock()
+	defer n.loading.Unlock()
+	n.rebind(ctx)
+}
+
+// rebind is bind for who holds the lock; without it, an older reading of the
+// registry could follow a newer one.
+func (n *Node) rebind(ctx context.Context) {
+	reg, err := n.service.Registry(ctx)
+	if err != nil {
+		n.log.ErrorContext(ctx, "the registry's bindings cannot be read; it is tried again", slog.Any("error", err))
+		return
+	}
+	if reg.Version() != n.bound {
+		n.gate.Bind(n.bindings(ctx, reg, n.gate.Trust().Anchors))
+		n.bound = reg.Version()
+	}
+}
 
 // bindings are those of the registry that the anchors bear: what does not
 // hold, an anchor that is gone, touches its own agency only.
-func (n *Node) bindings(ctx context.Context, anchors *certs.Anchors) *certs.Bindings {
-	reg, err := n.service.Registry(ctx)
-	if err != nil {
-		n.log.ErrorContext(ctx, "the registry's bindings cannot be read; none holds", slog.Any("error", err))
-		return nil
-	}
+func (n *Node) bindings(ctx context.Context, reg *exchange.Registry, anchors *certs.Anchors) *certs.Bindings {
 	var good []certs.Binding
 	for _, a := range reg.Agencies() {
 		for _, b := range a.Bindings {
@@ -32,6 +50,3 @@ func (n *Node) bindings(ctx context.Context, anchors *certs.Anchors) *certs.Bind
 	}
 	return all
 }
-
-// bind puts the registry's bindings in force.
-func (n *Node) bind(ctx context.Context) { n.gate.Bind(n.bindings(ctx, n.gate.Trust().Anchors)) }

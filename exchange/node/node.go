@@ -42,8 +42,9 @@ type Node struct {
 	http    *http.Server // admin
 
 	metrics     *metrics
-	loading     sync.Mutex // one load of trust at a time; guards revocations
+	loading     sync.Mutex // one load of trust at a time; guards revocations and bound
 	revocations revocations
+	bound       int64 // version of the registry whose bindings are in force
 
 	running sync.WaitGroup
 	stopped chan struct{} // closed by the first of Shutdown and a failure
@@ -302,12 +303,16 @@ func (n *Node) reloadTrust(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	reg, err := n.service.Registry(ctx)
+	if err != nil {
+		return err
+	}
 	files := n.cfg.trust()
 	files.Revocations.Kept = kept
 	n.revocations.files = n.stamps()
 	trust, err := files.Load(n.gate.Trust(), n.cfg.Clock())
 	if err == nil {
-		trust.Bindings = n.bindings(ctx, trust.Anchors)
+		trust.Bindings = n.bindings(ctx, reg, trust.Anchors)
 		err = n.gate.Reload(trust)
 	}
 	if err != nil {

@@ -56,6 +56,7 @@ func (n *Node) look(ctx context.Context) {
 	if n.revocations.unkept || !maps.Equal(n.revocations.files, n.stamps()) {
 		n.load(ctx)
 	}
+	n.rebind(ctx)
 	n.tell(ctx)
 	n.server.CutOff(ctx)
 }
@@ -65,7 +66,7 @@ func (n *Node) renew(ctx context.Context) {
 	n.loading.Lock()
 	defer n.loading.Unlock()
 	n.load(ctx)
-	n.bind(ctx)
+	n.rebind(ctx)
 	n.tell(ctx)
 	if n.server != nil {
 		n.server.CutOff(ctx)
