@@ -9,9 +9,8 @@ import (
 )
 
 // Limits bound what clients can make the exchange hold. What is not set has
-// its default, which fits a machine of 2 GB. Each bound in two parts, all and
-// each, keeps one from taking what is there for all; each is a quarter of all,
-// unless it is set.
+// its default. Each bound in two parts, all and each, keeps one from taking
+// what is there for all; each is a quarter of all, unless it is set.
 type Limits struct {
 	// Connections open, in all and of one identity (agency and role). Default
 	// 4096. An open one takes about 50 KB. When all are there, the identity
@@ -36,7 +35,10 @@ type Limits struct {
 	// the greatest size takes about 25 MB while it is checked.
 	Large server.Share `yaml:"large,omitempty"`
 
-	// Streams of one HTTP/2 connection. Default 64.
+	// Streams of one HTTP/2 connection. Default 64. One whose answer is not
+	// taken holds about 20 KB until Grace ends, also when the answer is a
+	// refusal: connections of one identity times streams, by default some
+	// 1.2 GB. On a small machine lower either.
 	Streams int `yaml:"streams,omitempty"`
 
 	// Handshake is how long a TLS handshake may take, and the header of a
