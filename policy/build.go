@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -20,6 +21,15 @@ const (
 // types and constants against the schema of the input, codes and texts, tests, and the steps that a worst case takes.
 // What it refuses it lists in a *BuildError; then there is no Set, and whatever is active stays active.
 func Build(in Inputs) (*Set, error) {
+	set, err := build(in)
+	var refused *BuildError
+	if errors.As(err, &refused) {
+		in.quote(refused.Findings)
+	}
+	return set, err
+}
+
+func build(in Inputs) (*Set, error) {
 	b := &builder{in: in, found: &findings{}, set: &Set{
 		declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
 		revisions: map[string]string{}, sources: map[string]Source{},
@@ -124,7 +134,7 @@ func (b *builder) declaration(j string) {
 	d, err := ParseDeclared(src.Files[declaredFile])
 	switch {
 	case err != nil:
-		b.found.add("declared/"+j, declaredFile, 0, "%s", err)
+		b.found.addAt("declared/"+j, declaredFile, src.Files[declaredFile], err)
 	case d.Jurisdiction != j:
 		b.found.add("declared/"+j, declaredFile, 0, "declares for %q, a jurisdiction speaks for itself alone", d.Jurisdiction)
 	default:

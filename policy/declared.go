@@ -89,19 +89,19 @@ func (d *Declared) check() error {
 	ids := map[string]bool{}
 	for _, a := range d.Agencies {
 		if !strings.HasPrefix(a.ID, d.Jurisdiction+"/") {
-			return fmt.Errorf("agency %s is not of %s", a.ID, d.Jurisdiction)
+			return atValue(a.ID, "agency %s is not of %s", a.ID, d.Jurisdiction)
 		}
 		if ids[a.ID] {
-			return fmt.Errorf("agency %s twice", a.ID)
+			return atValue(a.ID, "agency %s twice", a.ID)
 		}
 		ids[a.ID] = true
 	}
 	if !ids[d.ContactPoint] {
-		return fmt.Errorf("contact point %s is not an agency of %s", d.ContactPoint, d.Jurisdiction)
+		return atValue(d.ContactPoint, "contact point %s is not an agency of %s", d.ContactPoint, d.Jurisdiction)
 	}
 	for _, a := range d.Assurances {
 		if err := checkDates(a.From, a.Until); err != nil {
-			return fmt.Errorf("assurance %s: %w", a.Code, err)
+			return atValue(a.Code, "assurance %s: %w", a.Code, err)
 		}
 	}
 	return d.checkInstruments()
@@ -111,17 +111,17 @@ func (d *Declared) checkInstruments() error {
 	ids := map[string]bool{}
 	for _, i := range d.Instruments {
 		if ids[i.ID] {
-			return fmt.Errorf("instrument %s twice", i.ID)
+			return atValue(i.ID, "instrument %s twice", i.ID)
 		}
 		ids[i.ID] = true
 		if err := checkDates(i.From, i.Until); err != nil {
-			return fmt.Errorf("instrument %s: %w", i.ID, err)
+			return atValue(i.ID, "instrument %s: %w", i.ID, err)
 		}
 		if law := i.Kind == "law"; law != (len(i.With) == 0) || law != (len(i.Bases) == 0) {
-			return fmt.Errorf("instrument %s: a law has no other parties and no transfer bases, all others have both", i.ID)
+			return atValue(i.ID, "instrument %s: a law has no other parties and no transfer bases, all others have both", i.ID)
 		}
 		if slices.Contains(i.With, d.Jurisdiction) {
-			return fmt.Errorf("instrument %s: %s cannot be the other party", i.ID, d.Jurisdiction)
+			return atValue(i.ID, "instrument %s: %s cannot be the other party", i.ID, d.Jurisdiction)
 		}
 	}
 	return nil

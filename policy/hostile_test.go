@@ -66,7 +66,7 @@ func TestRefusedAtActivation(t *testing.T) {
 		{"a code without a text", sendHead + `deny contains "language_not_accepted" if input.claimed.language != "en"`, 7, "has no metadata"},
 		{"a foreign rule id", sendHead + strings.Replace(lang, "#   code", "#   rule: R28\n#   code", 1) + `deny contains "language_not_accepted" if input.claimed.language != "en"`, 16, "does not begin with ee-"},
 		{"with outside tests", sendHead + lang + `deny contains "language_not_accepted" if data.jurisdiction.ee.send.allow with input.claimed.language as "en"`, 15, "with is for tests"},
-		{"a member that the input does not have", sendHead + lang + `deny contains "language_not_accepted" if not input.claimed.langauge == "en"`, 15, "undefined ref"},
+		{"a member that the input does not have", sendHead + lang + `deny contains "language_not_accepted" if not input.claimed.langauge == "en"`, 15, "has no member"},
 		{"a constant that the enum does not have", sendHead + lang + `deny contains "language_not_accepted" if input.claimed.purpose == "investigations"`, 15, `"investigations" can never be there`},
 		{"such a constant under not", sendHead + lang + `deny contains "language_not_accepted" if not input.claimed.purpose == "investigations"`, 15, `"investigations" can never be there`},
 		{"such a constant in a list", sendHead + lang + `deny contains "language_not_accepted" if input.claimed.purpose in {"prevention", "inspection"}`, 15, `"inspection" can never be there`},

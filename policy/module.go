@@ -2,7 +2,6 @@ package policy
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -33,25 +32,6 @@ type unit struct {
 // exampleRoot is where tests find complete inputs.
 var exampleRoot = ast.MustParseRef("data.liaison.example")
 
-// findings collects what is wrong.
-type findings struct{ list []Finding }
-
-func (f *findings) add(input, file string, line int, format string, args ...any) {
-	f.list = append(f.list, Finding{Input: input, File: file, Line: line, Message: fmt.Sprintf(format, args...)})
-}
-
-// err returns nil when nothing was found.
-func (f *findings) err() error {
-	if len(f.list) == 0 {
-		return nil
-	}
-	list := slices.Clone(f.list)
-	slices.SortStableFunc(list, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.Input, b.Input), strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Message, b.Message))
-	})
-	return &BuildError{Findings: slices.Compact(list)}
-}
-
 func commonUnit(f *findings) *unit {
 	return &unit{
 		input: "common", common: true, found: f,
@@ -75,11 +55,16 @@ func jurisdictionUnit(j string, f *findings) *unit {
 
 // add reports a finding of a file of the unit; loc may be nil.
 func (u *unit) add(loc *ast.Location, format string, args ...any) {
-	file, line := "", 0
+	u.report("", loc, format, args...)
+}
+
+// report is add with the id of the check that found it.
+func (u *unit) report(id string, loc *ast.Location, format string, args ...any) {
+	f := Finding{Input: u.input, ID: id, Message: fmt.Sprintf(format, args...)}
 	if loc != nil {
-		file, line = strings.TrimPrefix(loc.File, u.input+"/"), loc.Row
+		f.File, f.Line, f.Col = strings.TrimPrefix(loc.File, u.input+"/"), loc.Row, loc.Col
 	}
-	u.found.add(u.input, file, line, format, args...)
+	u.found.list = append(u.found.list, f)
 }
 
 // checkSize refuses what is too large to be looked at.
@@ -168,7 +153,8 @@ func (u *unit) addErrors(file string, err error) {
 			u.found.add(u.input, file, 0, "%s", e.Message)
 			continue
 		}
-		u.add(e.Location, "%s", e.Message)
+		u.report(strings.TrimSuffix(strings.TrimPrefix(e.Code, "rego_"), "_error"), e.Location, "%s", e.Message)
+		u.found.list[len(u.found.list)-1].hint(e)
 	}
 }
 

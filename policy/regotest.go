@@ -30,7 +30,7 @@ func (b *builder) runTests(u *unit, modules map[string]*ast.Module, j string) {
 	}
 	for _, r := range results {
 		if !r.Pass() || r.Skip {
-			u.add(r.Location, "test %s does not pass%s", r.Name, because(r))
+			u.report("test", r.Location, "test %s does not pass%s", r.Name, because(r))
 		}
 	}
 }

@@ -14,11 +14,24 @@ import (
 // (kindFree) had any.
 func (s *shape) parse(text, out []byte) (t *ast.Term, total []byte, free bool, err error) {
 	if !json.Valid(text) {
-		return nil, nil, false, errors.New("not a JSON text")
+		return nil, nil, false, notJSON(text)
 	}
 	p := parser{text: text, out: out}
-	t, err = p.value(s)
+	if t, err = p.value(s); err != nil {
+		err = &placed{err: err, at: p.failed}
+	}
 	return t, p.out, p.free, err
+}
+
+// notJSON says where a text stops being JSON.
+func notJSON(text []byte) error {
+	var v any
+	err := json.Unmarshal(text, &v)
+	at := len(text)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		at = max(int(syntax.Offset)-1, 0)
+	}
+	return &placed{err: fmt.Errorf("not a JSON text: %w", err), at: at}
 }
 
 // parser walks a text that is known to be valid JSON, so that it need not check the syntax again.
@@ -27,6 +40,8 @@ type parser struct {
 	at   int
 	out  []byte // the same as JSON, total and with sorted names
 	free bool
+
+	failed int // where the innermost value begins that is refused
 }
 
 func (p *parser) space() byte {
@@ -85,6 +100,15 @@ func (p *parser) skipScalar() {
 
 func (p *parser) value(s *shape) (*ast.Term, error) {
 	c := p.space()
+	start := p.at
+	t, err := p.valueOf(s, c)
+	if err != nil && p.failed == 0 {
+		p.failed = start
+	}
+	return t, err
+}
+
+func (p *parser) valueOf(s *shape, c byte) (*ast.Term, error) {
 	switch {
 	case s.kind == kindObject && c == '{':
 		return p.object(s)
@@ -120,11 +144,15 @@ func (p *parser) object(s *shape) (*ast.Term, error) {
 	var slots [64]int
 	starts := slots[:len(s.fields)]
 	for p.at++; p.space() != '}'; {
+		begin := p.at
 		name, err := p.string()
 		if err != nil {
 			return nil, err
 		}
 		i, ok := s.index[string(name)]
+		if !ok || starts[i] != 0 {
+			p.failed = begin
+		}
 		if !ok {
 			return nil, fmt.Errorf("unknown member %q", name)
 		}

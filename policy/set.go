@@ -1,10 +1,8 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -36,34 +34,6 @@ type Set struct {
 type requiredRule struct {
 	id   string
 	term *ast.Term
-}
-
-// Finding is one thing that is wrong with an input.
-type Finding struct {
-	Input   string // "common", "declared/<j>" or "rules/<j>"
-	File    string
-	Line    int // 0: the whole file or input
-	Message string
-}
-
-// String is file:line: message, with the input before the file.
-func (f Finding) String() string {
-	where := strings.TrimSuffix(f.Input+"/"+f.File, "/")
-	if f.Line > 0 {
-		where = fmt.Sprintf("%s:%d", where, f.Line)
-	}
-	return where + ": " + f.Message
-}
-
-// BuildError lists everything that was found wrong, by input, file and line.
-type BuildError struct{ Findings []Finding }
-
-func (e *BuildError) Error() string {
-	lines := make([]string, len(e.Findings))
-	for i, f := range e.Findings {
-		lines[i] = f.String()
-	}
-	return strings.Join(lines, "\n")
 }
 
 // Revisions maps "common", "declared/<j>" and "rules/<j>" to the revision of each input of the Set.
