@@ -51,7 +51,8 @@ type builder struct {
 	in     Inputs
 	set    *Set
 	common *unit
-	mu     sync.Mutex // found, set.layers
+	bases  map[string]*documents // of the archetypes
+	mu     sync.Mutex            // found, set.layers
 	found  *findings
 }
 
@@ -155,6 +156,7 @@ func (b *builder) baseline() error {
 	if err := b.found.err(); err != nil {
 		return err
 	}
+	b.archetypes(u)
 	b.set.pkg = b.layer(u, c, LayerCommon, "data.liaison.common.pkg")
 	b.set.rcp = b.layer(u, c, LayerCommon, "data.liaison.common.rcp")
 	if b.set.pkg != nil && b.set.pkg.recipient {
@@ -163,6 +165,16 @@ func (b *builder) baseline() error {
 	b.set.pkg.phase, b.set.rcp.phase = phasePackage, phaseRecipient
 	b.checkRequired()
 	return b.found.err()
+}
+
+// archetypes reads the texts of the archetypes; their rules are compiled with those of each jurisdiction that inherits.
+func (b *builder) archetypes(u *unit) {
+	b.bases = map[string]*documents{}
+	for _, m := range u.modules {
+		if a, ok := entryArchetype(m.Package.Path); ok && b.bases[a.pkg()] == nil {
+			b.bases[a.pkg()] = u.documents(a.pkg(), b.set.registry)
+		}
+	}
 }
 
 // checkRequired refuses a baseline in which a required rule is not there, or another one says that it is met.
@@ -224,17 +236,15 @@ func (b *builder) jurisdiction(j string) {
 
 func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 	u := jurisdictionUnit(j, f)
+	u.bases = b.bases
 	u.parse(b.in.Rules[j])
 	u.checkDefaults()
+	u.checkInherited()
 	if len(f.list) > 0 {
 		return nil
 	}
 	modules := maps.Clone(u.modules)
-	for p, m := range b.common.modules {
-		if m.Package.Path.String() == "data.liaison.lib" {
-			modules[p] = m
-		}
-	}
+	maps.Copy(modules, u.shared(b.common.modules))
 	c := u.compile(modules)
 	if len(f.list) > 0 {
 		return nil
@@ -249,7 +259,7 @@ func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 		}
 	}
 	if len(f.list) == 0 {
-		local := &builder{in: b.in, set: b.set, common: b.common, found: f}
+		local := &builder{in: b.in, set: b.set, common: b.common, bases: b.bases, found: f}
 		local.runTests(u, modules, j)
 		local.checkSteps(u.input, j, slices.Collect(maps.Values(layers))...)
 	}

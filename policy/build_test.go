@@ -22,14 +22,13 @@ func TestRegoTests(t *testing.T) {
 	common := commonUnit(f)
 	common.parse(in.Common, factsFile, codesFile)
 	units := map[string]*unit{"": common}
+	b := &builder{set: set}
+	b.archetypes(common)
 	for j, src := range in.Rules {
 		units[j] = jurisdictionUnit(j, f)
+		units[j].bases = b.bases
 		units[j].parse(src)
-		for p, m := range common.modules {
-			if strings.HasSuffix(p, "/lib.rego") {
-				units[j].modules[p] = m
-			}
-		}
+		maps.Copy(units[j].modules, units[j].shared(common.modules))
 	}
 	for j, u := range units {
 		modules := maps.Clone(u.modules)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,7 +40,32 @@ func (u *unit) documents(pkg string, reg *registry) *documents {
 			}
 		}
 	}
+	u.inheritedDocuments(d, pkg)
 	return d
+}
+
+// inheritedDocuments adds the texts of what the package inherits. An own text of an obligation stands before an
+// inherited one; a reason that both could give would hide which rule gave it.
+func (u *unit) inheritedDocuments(d *documents, pkg string) {
+	own := maps.Clone(d.codes)
+	for r, list := range u.inherited {
+		if r.Module.Package.Path.String() != pkg {
+			continue
+		}
+		for _, i := range list {
+			for key, doc := range u.bases[i.pkg()].codes {
+				kind, code, _ := strings.Cut(key, " ")
+				if kind != i.part {
+					continue
+				}
+				if mine := own[key]; mine == nil {
+					d.codes[key] = doc
+				} else if kind != kindOblige {
+					u.add(r.Location, "%s %s is said here by rule %s and in the archetype by rule %s: which of them it was could not be told; use another code", kind, code, mine.Rule, doc.Rule)
+				}
+			}
+		}
+	}
 }
 
 // document adds the metadata of one rule, and checks that the codes that it names are known and have a text.
@@ -56,8 +82,11 @@ func (u *unit) document(d *documents, kind string, r *ast.Rule, reg *registry) {
 			continue
 		}
 		u.checkDocument(r, kind, code, doc)
-		if d.codes[docKey(kind, code)] == nil {
+		switch first := d.codes[docKey(kind, code)]; {
+		case first == nil:
 			d.codes[docKey(kind, code)] = doc
+		case kind != kindOblige && first.Rule != doc.Rule && !u.common:
+			u.add(r.Location, "%s %s is said by rule %s and by rule %s: which of them it was could not be told; use another code", kind, code, first.Rule, doc.Rule)
 		}
 	}
 	switch {
@@ -67,7 +96,7 @@ func (u *unit) document(d *documents, kind string, r *ast.Rule, reg *registry) {
 		} else {
 			u.add(r.Location, "code %s has no metadata: custom.code, custom.text.en and custom.source are needed", constant)
 		}
-	case !literal && custom == nil && len(d.codes) == 0:
+	case !literal && custom == nil && len(d.codes) == 0 && len(u.inherited[r]) == 0:
 		u.add(r.Location, "a computed code needs metadata: custom.codes lists what it can be, with texts")
 	}
 }
@@ -127,6 +156,9 @@ func (u *unit) checkDocument(r *ast.Rule, kind, code string, doc *document) {
 	}
 	if kind == kindDeny && doc.Fix[mandatoryLanguage] == "" {
 		u.add(r.Location, "%s denies and has no custom.fix.en", code)
+	}
+	if a, ok := entryArchetype(r.Module.Package.Path); ok && u.common && (!nationalRuleID.MatchString(doc.Rule) || !strings.HasPrefix(doc.Rule, a.rulePrefix())) {
+		u.add(r.Location, "rule id %q does not begin with %s", doc.Rule, a.rulePrefix())
 	}
 	j := strings.TrimPrefix(u.input, "rules/")
 	if !u.common && doc.Rule != "" && (!nationalRuleID.MatchString(doc.Rule) || !strings.HasPrefix(doc.Rule, j+"-")) {

@@ -23,10 +23,12 @@ type unit struct {
 	tests   string            // package path of tests
 	roots   []ast.Ref         // what a rule may refer to under data
 	common  bool
+	bases   map[string]*documents // of the archetypes, by package path
 
-	modules map[string]*ast.Module // without tests
-	testing map[string]*ast.Module
-	found   *findings
+	modules   map[string]*ast.Module // without tests
+	testing   map[string]*ast.Module
+	inherited map[*ast.Rule][]inheritance
+	found     *findings
 }
 
 // exampleRoot is where tests find complete inputs.
@@ -41,7 +43,7 @@ func commonUnit(f *findings) *unit {
 	}
 }
 
-// jurisdictionUnit may name its own root and the library's helpers, and nothing else.
+// jurisdictionUnit may name its own root, the library's helpers and the archetypes, and nothing else.
 func jurisdictionUnit(j string, f *findings) *unit {
 	root := ast.DefaultRootRef.Append(ast.StringTerm("jurisdiction")).Append(ast.StringTerm(j))
 	p := func(name string) string { return root.Append(ast.StringTerm(name)).String() }
@@ -49,8 +51,29 @@ func jurisdictionUnit(j string, f *findings) *unit {
 		input: "rules/" + j, found: f,
 		entries: map[string]string{p("send"): "send", p("receive"): "receive", p("onward"): "onward"},
 		helpers: []string{p("lib")}, tests: p("test"),
-		roots: []ast.Ref{root, ast.MustParseRef("data.liaison.lib")},
+		roots: []ast.Ref{root, libRoot, archetypeRoot},
 	}
+}
+
+var libRoot = ast.MustParseRef("data.liaison.lib")
+
+// isEntry reports whether a package is asked, or an archetype of such packages.
+func (u *unit) isEntry(pkg ast.Ref) bool {
+	_, ok := entryArchetype(pkg)
+	return u.entries[pkg.String()] != "" || ok && u.common
+}
+
+func (u *unit) isTest(pkg ast.Ref) bool {
+	a, ok := archetypeOf(pkg)
+	return pkg.String() == u.tests || ok && u.common && a.kind == "test" && len(a.rest) == 0
+}
+
+// rootsOf are the roots for one package: an archetype is compiled with the rules of jurisdictions, without the baseline.
+func (u *unit) rootsOf(pkg ast.Ref) []ast.Ref {
+	if a, ok := archetypeOf(pkg); ok && u.common {
+		return []ast.Ref{libRoot, archetypeRoot.Append(ast.StringTerm(a.name))}
+	}
+	return u.roots
 }
 
 // add reports a finding of a file of the unit; loc may be nil.
@@ -97,7 +120,7 @@ func cleanPath(p string) bool {
 
 // parse reads the Rego files of a source, v1 syntax only. Other files must be among the known data files.
 func (u *unit) parse(s Source, data ...string) {
-	u.modules, u.testing = map[string]*ast.Module{}, map[string]*ast.Module{}
+	u.modules, u.testing, u.inherited = map[string]*ast.Module{}, map[string]*ast.Module{}, map[*ast.Rule][]inheritance{}
 	rules := 0
 	for _, p := range s.paths() {
 		if path.Ext(p) != ".rego" {
@@ -114,7 +137,7 @@ func (u *unit) parse(s Source, data ...string) {
 			u.found.add(u.input, p, 0, "more than %d rules", maxRules)
 			return
 		}
-		if pkg := m.Package.Path.String(); pkg == u.tests {
+		if u.isTest(m.Package.Path) {
 			u.testing[u.input+"/"+p] = m
 		} else {
 			u.modules[u.input+"/"+p] = m
@@ -160,17 +183,20 @@ func (u *unit) addErrors(file string, err error) {
 
 // checkModule checks what can be seen without compiling.
 func (u *unit) checkModule(m *ast.Module) {
-	pkg := m.Package.Path.String()
-	entry, test := u.entries[pkg] != "", pkg == u.tests
-	if !entry && !test && !slices.Contains(u.helpers, pkg) {
-		u.add(m.Package.Location, "unknown package %s: there are %s", trimData(pkg), u.packageNames())
+	pkg := m.Package.Path
+	entry, test := u.isEntry(pkg), u.isTest(pkg)
+	if !entry && !test && !slices.Contains(u.helpers, pkg.String()) {
+		u.add(m.Package.Location, "unknown package %s: there are %s", trimData(pkg.String()), u.packageNames())
 	}
 	scope := u.imports(m, test)
 	for _, r := range m.Rules {
 		if entry {
 			u.checkEntryRule(r)
 		}
-		u.checkTerms(r, scope, test)
+		u.checkTerms(r, u.rootsOf(pkg), scope, test)
+	}
+	if !u.common && !test {
+		u.inheritances(m, scope)
 	}
 }
 
@@ -193,32 +219,32 @@ func (u *unit) imports(m *ast.Module, test bool) map[ast.Var]ast.Ref {
 		if !ok || ast.RegoV1CompatibleRef.Equal(ref) {
 			continue
 		}
-		if ref.HasPrefix(ast.DefaultRootRef) && !u.within(ref, test) {
-			u.add(i.Location, "import of %s: only %s may be named", ref, u.rootNames())
+		if roots := u.rootsOf(m.Package.Path); ref.HasPrefix(ast.DefaultRootRef) && !within(ref, roots, test) {
+			u.add(i.Location, "import of %s: only %s may be named", ref, rootNames(roots))
 		}
 		scope[i.Name()] = ref
 	}
 	return scope
 }
 
-func (u *unit) rootNames() string {
-	names := make([]string, len(u.roots))
-	for i, r := range u.roots {
+func rootNames(roots []ast.Ref) string {
+	names := make([]string, len(roots))
+	for i, r := range roots {
 		names[i] = r.String()
 	}
 	return strings.Join(names, ", ") + " and input"
 }
 
 // within reports whether a reference stays under one of the roots. Tests may name the examples too.
-func (u *unit) within(ref ast.Ref, test bool) bool {
+func within(ref ast.Ref, roots []ast.Ref, test bool) bool {
 	if test && ref.HasPrefix(exampleRoot) {
 		return true
 	}
-	return slices.ContainsFunc(u.roots, func(root ast.Ref) bool { return ref.HasPrefix(root) })
+	return slices.ContainsFunc(roots, func(root ast.Ref) bool { return ref.HasPrefix(root) })
 }
 
 // checkTerms looks at every term of a rule: references under data, with, numbers.
-func (u *unit) checkTerms(r *ast.Rule, scope map[ast.Var]ast.Ref, test bool) {
+func (u *unit) checkTerms(r *ast.Rule, roots []ast.Ref, scope map[ast.Var]ast.Ref, test bool) {
 	ast.WalkNodes(r, func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.Expr:
@@ -226,21 +252,21 @@ func (u *unit) checkTerms(r *ast.Rule, scope map[ast.Var]ast.Ref, test bool) {
 				u.add(x.Location, "with is for tests: a rule that changes its own input decides on something else")
 			}
 		case *ast.Term:
-			u.checkTerm(x, scope, test)
+			u.checkTerm(x, roots, scope, test)
 		}
 		return false
 	})
 }
 
-func (u *unit) checkTerm(t *ast.Term, scope map[ast.Var]ast.Ref, test bool) {
+func (u *unit) checkTerm(t *ast.Term, roots []ast.Ref, scope map[ast.Var]ast.Ref, test bool) {
 	switch v := t.Value.(type) {
 	case ast.Ref:
 		full := expand(v, scope)
 		if !full.HasPrefix(ast.DefaultRootRef) {
 			return
 		}
-		if !u.within(full, test) {
-			u.add(t.Location, "%s: only %s may be named", v, u.rootNames())
+		if !within(full, roots, test) {
+			u.add(t.Location, "%s: only %s may be named", v, rootNames(roots))
 		} else if !constantRef(full) {
 			u.add(t.Location, "%s: a reference under data must be ground; give the document a name first", v)
 		}
@@ -272,7 +298,7 @@ func (u *unit) checkEntryRule(r *ast.Rule) {
 	switch {
 	case name == "allow":
 		u.checkAllow(r)
-	case slices.Contains(sayingKinds, name) || u.common && name == "met":
+	case slices.Contains(sayingKinds, name) || name == "met" && u.entries[r.Module.Package.Path.String()] != "" && u.common:
 		if r.Default || r.Head.RuleKind() != ast.MultiValue || r.Head.Key == nil || len(r.Head.Args) > 0 {
 			u.add(r.Location, "%s is a set: write %s contains … if …", name, name)
 		}
@@ -301,7 +327,7 @@ func (u *unit) checkDefaults() {
 	for _, p := range slices.Sorted(maps.Keys(u.modules)) {
 		m := u.modules[p]
 		pkg := m.Package.Path.String()
-		if u.entries[pkg] == "" {
+		if !u.isEntry(m.Package.Path) {
 			continue
 		}
 		seen[pkg] = m.Package.Location

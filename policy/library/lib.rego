@@ -17,3 +17,19 @@ arrives if input.facts.route == "foreign"
 # METADATA
 # title: The languages of the neighbours and of European police cooperation
 working_languages := {"en", "fr", "de"}
+
+# METADATA
+# title: Types of agencies that do police work
+police := {"spoc", "designated_lea", "competent_lea"}
+
+# METADATA
+# title: Life or dignity may be at risk where the recipient is, and its country has itself given no assurance
+unassured if {
+	input.recipient.death_penalty == true
+	not "no_death_penalty" in input.recipient.assurances
+}
+
+unassured if {
+	input.recipient.ill_treatment == true
+	not "no_inhuman_treatment" in input.recipient.assurances
+}

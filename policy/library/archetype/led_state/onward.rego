@@ -1,0 +1,56 @@
+# METADATA
+# title: What others may pass on of the data of a state that is bound by Directive (EU) 2016/680
+# description: |
+#   An archetype. Asked when the state is an originator and no party; whether it has authorised the transfer is a rule of
+#   common.
+package liaison.archetype.led_state.onward
+
+default allow := false
+
+allow if {
+	input.recipient.registered == true
+	input.recipient.type != "private"
+}
+
+# METADATA
+# title: Not to suspended countries
+# custom:
+#   rule: led-12
+#   code: tier_not_accepted
+#   text:
+#     en: Data of this state are not passed on to a country with which police cooperation is suspended or was never assessed, but where life or public security is at stake.
+#   fix:
+#     en: Leave the data of this state out.
+#   source: LED art 35(1)(e), 35(3)
+deny contains "tier_not_accepted" if {
+	input.recipient.tier == "t4"
+	not input.claimed.transfer_basis in {"led38_1a", "led38_1c", "europol_25_5"}
+}
+
+# METADATA
+# title: Not for another purpose unasked
+# custom:
+#   rule: led-13
+#   code: second_officer
+#   text:
+#     en: Data of this state that are passed on for another purpose than they were collected for wait for a second officer of the sender.
+#   fix:
+#     en: Let a second officer approve.
+#   source: LED art 4(2), 35(1)(e)
+pend contains {"code": "second_officer", "jurisdiction": input.sender.jurisdiction} if {
+	input.derived.purpose_changed == true
+	input.derived.imminent == false
+}
+
+# METADATA
+# title: Outside, not any further
+# custom:
+#   rule: led-14
+#   code: no_onward
+#   text:
+#     en: No passing on.
+#   source: LED art 35(1)(e)
+oblige contains "no_onward" if {
+	input.recipient.led_bound == false
+	input.derived.personal == true
+}
