@@ -70,6 +70,7 @@ type claims struct {
 	purpose, basis, instrument string
 	imminent, notInTime        bool
 	originators                []string
+	assurances                 []string
 	prior                      []priorClaim
 	relates                    []relatesClaim
 }
@@ -84,7 +85,7 @@ func readClaims(v view) claims {
 	c := claims{
 		purpose: v.text("purpose"), basis: v.text("transfer_basis"), instrument: v.text("transfer_instrument"),
 		imminent:  u.text("level") == "urgent" && (ground == "public_security" || ground == "life"),
-		notInTime: v.flag("not_in_time"), originators: v.texts("originator"),
+		notInTime: v.flag("not_in_time"), originators: v.texts("originator"), assurances: v.texts("assurances"),
 	}
 	v.each("prior_authorisation", func(p view) {
 		c.prior = append(c.prior, priorClaim{p.text("originator"), p.text("state"), p.text("until")})
@@ -100,7 +101,12 @@ type subjects struct {
 	count                                                                       int
 	categories                                                                  []string
 	special, minors, under15, protected, accused, unexplained, contactOfContact bool
+	beyondAnnex                                                                 bool
 }
+
+// lastOfProtected is the last of the data categories that Regulation (EU) 2016/794 annex II B(2) has for those who are
+// not accused of anything.
+const lastOfProtected = "c"
 
 func readSubjects(v view) subjects {
 	var s subjects
@@ -113,6 +119,7 @@ func readSubjects(v view) subjects {
 		switch category {
 		case "victim", "potential_victim", "witness", "informant":
 			s.protected = true
+			s.beyondAnnex = s.beyondAnnex || slices.ContainsFunc(g.texts("data_categories"), func(c string) bool { return c > lastOfProtected })
 		case "suspect", "convicted", "potential_offender":
 			s.accused = true
 			s.under15 = s.under15 || minors == "u15"

@@ -132,7 +132,7 @@ func (u *unit) codeDocuments(custom map[string]any, constant string) map[string]
 		for code, v := range many {
 			one, _ := v.(map[string]any)
 			doc := readDocument(one)
-			doc.Rule, doc.Source = base.Rule, base.Source
+			doc.Rule, doc.Source, doc.Evidence = base.Rule, base.Source, base.Evidence
 			docs[code] = doc
 		}
 		return docs
@@ -144,6 +144,10 @@ func (u *unit) codeDocuments(custom map[string]any, constant string) map[string]
 	}
 	return docs
 }
+
+// evidences say how far the fact behind a rule of the baseline was checked: the legal text was read (V), a page that
+// states it was read (S), it is background knowledge that nobody has checked yet (K), or a proposal of this project (P).
+var evidences = []string{"V", "S", "K", "P"}
 
 var nationalRuleID = regexp.MustCompile(`^[a-z0-9-]{2,32}-[A-Za-z0-9.-]{1,24}$`)
 
@@ -157,8 +161,12 @@ func (u *unit) checkDocument(r *ast.Rule, kind, code string, doc *document) {
 	if kind == kindDeny && doc.Fix[mandatoryLanguage] == "" {
 		u.add(r.Location, "%s denies and has no custom.fix.en", code)
 	}
-	if a, ok := entryArchetype(r.Module.Package.Path); ok && u.common && (!nationalRuleID.MatchString(doc.Rule) || !strings.HasPrefix(doc.Rule, a.rulePrefix())) {
-		u.add(r.Location, "rule id %q does not begin with %s", doc.Rule, a.rulePrefix())
+	archetype, ok := entryArchetype(r.Module.Package.Path)
+	if ok && u.common && (!nationalRuleID.MatchString(doc.Rule) || !strings.HasPrefix(doc.Rule, archetype.rulePrefix())) {
+		u.add(r.Location, "rule id %q does not begin with %s", doc.Rule, archetype.rulePrefix())
+	}
+	if u.common && !ok && !slices.Contains(evidences, doc.Evidence) {
+		u.add(r.Location, "%s has no custom.evidence: one of %v", code, evidences)
 	}
 	j := strings.TrimPrefix(u.input, "rules/")
 	if !u.common && doc.Rule != "" && (!nationalRuleID.MatchString(doc.Rule) || !strings.HasPrefix(doc.Rule, j+"-")) {
@@ -181,6 +189,7 @@ func readDocument(custom map[string]any) *document {
 	readTexts(d.Fix, custom["fix"])
 	d.Source, _ = custom["source"].(string)
 	d.Rule, _ = custom["rule"].(string)
+	d.Evidence, _ = custom["evidence"].(string)
 	return d
 }
 

@@ -28,7 +28,8 @@ type table struct {
 	Values    []string              `json:"values,omitempty"` // of a table of codes
 	Of        map[string][]interval `json:"of"`
 
-	codes bool
+	codes, numbers bool
+	otherwise      interval // of the strictest value
 }
 
 // interval is a value between two inclusive dates, compared with the day of the request in UTC.
@@ -38,11 +39,12 @@ type interval struct {
 	Value  json.RawMessage `json:"value"`
 	Source string          `json:"source"`
 
-	code string
-	flag bool
+	code   string
+	flag   bool
+	number int
 }
 
-// Tables that the input is built from. Each is of flags but tier.
+// Tables that the input is built from. Each is of flags but tier, which is of codes, and limits, of numbers.
 const (
 	tableNotLED       = "not_led_bound" // of a sender: nothing of LED binds it
 	tableLED          = "led_bound"     // of a recipient: it protects as the directive asks
@@ -52,9 +54,17 @@ const (
 	tableAdequate     = "adequate"
 	tableDeathPenalty = "death_penalty"
 	tableIllTreatment = "ill_treatment"
+	tableLimits       = "limits" // not of jurisdictions, but of the limits that follow
 )
 
-var factTables = []string{tableNotLED, tableLED, tableDir977, tableChannelFree, tableTier, tableAdequate, tableDeathPenalty, tableIllTreatment}
+// Limits of the baseline. One that lapsed is 0: nothing is recent, or few, enough.
+const (
+	limitVerified    = "verified_days"       // how long a verification counts
+	limitSubjects    = "derogation_subjects" // how many subjects are a single case
+	limitDerogations = "derogations_a_year"  // how many are a habit
+)
+
+var factTables = []string{tableNotLED, tableLED, tableDir977, tableChannelFree, tableTier, tableAdequate, tableDeathPenalty, tableIllTreatment, tableLimits}
 
 func parseFacts(b []byte) (*facts, error) {
 	var f facts
@@ -69,13 +79,14 @@ func parseFacts(b []byte) (*facts, error) {
 		if !ok {
 			return nil, fmt.Errorf("no table %q", name)
 		}
-		t.codes = name == tableTier
+		t.codes, t.numbers = name == tableTier, name == tableLimits
 		for j, list := range t.Of {
 			if err := t.check(list); err != nil {
 				return nil, fmt.Errorf("table %s of %s: %w", name, j, err)
 			}
 		}
-		if err := t.value(&interval{Value: t.Strictest}); err != nil {
+		t.otherwise.Value = t.Strictest
+		if err := t.value(&t.otherwise); err != nil {
 			return nil, fmt.Errorf("table %s: strictest: %w", name, err)
 		}
 		f.Tables[name] = t
@@ -108,7 +119,10 @@ func (t *table) check(list []interval) error {
 }
 
 func (t *table) value(i *interval) error {
-	if !t.codes {
+	switch {
+	case t.numbers:
+		return json.Unmarshal(i.Value, &i.number)
+	case !t.codes:
 		return json.Unmarshal(i.Value, &i.flag)
 	}
 	if err := json.Unmarshal(i.Value, &i.code); err != nil {
@@ -128,14 +142,14 @@ func (f *facts) at(tableName, jurisdiction, today string) interval {
 			return i
 		}
 	}
-	strictest := interval{Value: t.Strictest}
-	_ = t.value(&strictest) // checked when the facts were parsed
-	return strictest
+	return t.otherwise
 }
 
 func (f *facts) flag(tableName, jurisdiction, today string) bool {
 	return f.at(tableName, jurisdiction, today).flag
 }
+
+func (f *facts) limit(name, today string) int { return f.at(tableLimits, name, today).number }
 
 func inForce(from, until, today string) bool { return from <= today && today <= until }
 

@@ -77,8 +77,9 @@ func (p *pack) recipients(o *object) {
 	o.texts("recipients", ids)
 }
 
+// derived is what Go works out of the claims, the texts and the records, so that rules compare scalars.
 func (p *pack) derived(d *object, v view, nationalFields bool) {
-	sub := readSubjects(v)
+	sub, text := readSubjects(v), v.text("message_type")
 	keep, original := v.object("retention"), v.text("original_purpose")
 	erase := keep.text("erase_by")
 	retention := retentionState(keep.text("review_by"), erase, p.today)
@@ -86,25 +87,107 @@ func (p *pack) derived(d *object, v view, nationalFields bool) {
 	if retention == "past" {
 		days = 0
 	}
+	quality := v.object("quality")
+	verified := daysBetween(quality.text("verified_at"), p.today)
+	conditions, unequal := p.conditions(v)
+	changed := original != "none" && original != p.claims.purpose
 	d.flag("accused", sub.accused)
+	d.flag("beyond_annex", sub.beyondAnnex)
+	d.flag("bulk", sub.count > p.set.facts.limit(limitSubjects, p.today))
 	d.texts("categories", sub.categories)
+	d.flag("category_unknown", slices.Contains(sub.categories, "unknown"))
+	d.flag("conditioned", len(conditions) > 0)
+	d.texts("conditions", conditions)
 	d.flag("contact_of_contact", sub.contactOfContact)
+	d.flag("doubtful", verified > p.set.facts.limit(limitVerified, p.today) || quality.text("as_of") == "" || quality.flag("known_issues"))
 	d.flag("imminent", p.claims.imminent)
+	d.flag("justified", explains(p.r.Justification) && v.text("case_ref") != "")
 	d.text("legal_basis", p.legalBasis(v))
-	d.flag("message_type_agrees", v.text("message_type") == p.r.MessageType)
+	d.flag("message_type_agrees", text == p.r.MessageType)
 	d.flag("minors", sub.minors)
 	d.flag("national_fields", nationalFields)
+	d.flag("necessity_explained", v.flag("strict_necessity") && p.explained("strict_necessity"))
+	d.flag("oversized_notice", slices.Contains(structural, text) && (p.r.Attachments > 0 || p.r.ContentSize > maxNotice))
 	d.flag("personal", sub.count > 0)
 	d.flag("protected", sub.protected)
-	d.flag("purpose_changed", original != "none" && original != p.claims.purpose)
+	d.text("purpose_change", purposeChange(changed, v.object("purpose_change")))
+	d.flag("purpose_changed", changed)
+	d.text("refusal", refusalState(text, v.object("refusal")))
+	d.flag("request_incomplete", incomplete(text, v.object("request")))
 	d.text("retention", retention)
 	d.number("retention_days", days)
+	d.flag("sender_competent", slices.Contains(p.set.party(p.r.Sender).Competences, p.claims.purpose))
+	d.flag("sensitive", sub.special || sub.minors)
 	d.flag("special", sub.special)
 	d.number("subjects", sub.count)
 	d.flag("third_country_origin", v.flag("third_country_origin") || p.foreignOrigin())
 	d.flag("under_15_suspect", sub.under15)
+	d.flag("unequal_conditions", unequal)
 	d.flag("unknown_unexplained", sub.unexplained)
-	d.number("verified_days_ago", daysBetween(v.object("quality").text("verified_at"), p.today))
+	d.text("urgency", p.urgency(v.object("urgency")))
+	d.number("verified_days_ago", verified)
+}
+
+// minExplanation is how many characters an explanation has at least (DESIGN: the statement), maxNotice how large a
+// message that no country can stop may be.
+const (
+	minExplanation = 20
+	maxNotice      = 64 << 10
+)
+
+func explains(t Text) bool { return t.Length >= minExplanation && !t.StockPhrase }
+
+// explained reports whether the statement explains that member of the claims in words.
+func (p *pack) explained(name string) bool { return explains(p.r.Texts[name]) }
+
+// urgency says whether an urgent package states its ground and explains it.
+func (p *pack) urgency(u view) string {
+	switch {
+	case u.text("level") == "routine":
+		return "routine"
+	case u.text("ground") != "none" && p.explained("urgency"):
+		return "grounded"
+	}
+	return "ungrounded"
+}
+
+// purposeChange says whether all that LED article 4(2) asks for another purpose is stated.
+func purposeChange(changed bool, c view) string {
+	switch {
+	case !changed:
+		return "none"
+	case c.text("law_ref") != "" && c.flag("necessity") && c.flag("proportionality"):
+		return "justified"
+	}
+	return "unjustified"
+}
+
+func refusalState(messageType string, c view) string {
+	switch {
+	case messageType != "refusal":
+		return "none"
+	case c.text("code") != "none":
+		return "grounded"
+	}
+	return "ungrounded"
+}
+
+// incomplete reports whether a request leaves out something that an answer needs.
+func incomplete(messageType string, c view) bool {
+	complete := c.flag("what") && c.flag("purpose_facts") && c.flag("availability_reason") && c.flag("person_link")
+	return messageType == "request" && !complete
+}
+
+// conditions are the sender's own and those that are inherited, and whether one of the sender's has no equivalent at
+// home.
+func (p *pack) conditions(v view) (codes []string, unequal bool) {
+	codes = p.inheritedConditions()
+	v.object("handling").each("conditions", func(c view) {
+		codes = append(codes, c.text("code"))
+		unequal = unequal || !c.flag("domestic_equivalent")
+	})
+	slices.Sort(codes)
+	return slices.Compact(codes), unequal
 }
 
 // foreignOrigin reports whether some of the data come from where the directive does not hold.

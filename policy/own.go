@@ -24,12 +24,13 @@ var received = []string{"delivered", "acknowledged", "withdrawn"}
 
 // own is the part of the input that belongs to one recipient.
 type own struct {
-	recipient checkedParty
-	class     string
-	route     string
-	origins   []origin
-	pairs     [][2]*ast.Term
-	json      []byte
+	recipient  checkedParty
+	class      string
+	route      string
+	assurances []string // that the recipient's jurisdiction has declared
+	origins    []origin
+	pairs      [][2]*ast.Term
+	json       []byte
 }
 
 func (p *pack) own(r Recipient) *own {
@@ -37,6 +38,9 @@ func (p *pack) own(r Recipient) *own {
 	o.route = p.route(r.Jurisdiction)
 	o.class = p.class(r.ID)
 	o.origins = p.origins(r.ID, o.route == "outside")
+	if d := p.set.declared[r.Jurisdiction]; d != nil {
+		o.assurances = d.assurances(p.today)
+	}
 	o.json = make([]byte, 0, 1024)
 	w := newObject(ownShape, &o.json)
 	w.object("facts", func(f *object) { p.writeFacts(f, o) })
@@ -97,14 +101,43 @@ func (p *pack) counterpart(recipient string) bool {
 func (p *pack) writeFacts(f *object, o *own) {
 	id, j, facts := o.recipient.ID, o.recipient.Jurisdiction, p.set.facts
 	both := facts.flag(tableDir977, p.r.Sender.Jurisdiction, p.today) && facts.flag(tableDir977, j, p.today)
+	count := p.r.Known.Counters.Derogations[j]
+	f.flag("annex_binds", both || j == "europol" || p.r.Sender.Jurisdiction == "europol")
 	f.text("assessment", p.assessment(j))
+	f.flag("assured", p.assured(o, tableDeathPenalty, "no_death_penalty") && p.assured(o, tableIllTreatment, "no_inhuman_treatment"))
 	f.flag("channel_rule", both && !facts.flag(tableChannelFree, "eu", p.today))
 	f.text("class", o.class)
 	f.flag("counterpart", p.counterpart(id))
-	f.number("derogations_this_year", p.r.Known.Counters.Derogations[j])
+	f.flag("derogation", slices.Contains(derogations, p.claims.basis))
+	f.flag("derogations_frequent", count >= facts.limit(limitDerogations, p.today))
+	f.number("derogations_this_year", count)
 	f.text("instrument", p.instrument(j))
+	f.flag("leaves", o.route == "outside" || o.route == "europol_outside")
 	f.flag("received", p.received(id, "corrects", "supersedes", "concerns"))
+	f.flag("recipient_competent", slices.Contains(o.recipient.Competences, p.claims.purpose))
+	f.text("recipient_kind", recipientKind(o.recipient.Type))
 	f.text("route", o.route)
+	f.flag("suspended", facts.at(tableTier, j, p.today).code == "t4")
+}
+
+// derogations are the bases that hold for a single case.
+var derogations = []string{"led38_1a", "led38_1b", "led38_1c", "led38_1d", "led38_1e", "europol_25_5", "europol_25_6"}
+
+// recipientKind says what a recipient of that type is to the directive.
+func recipientKind(agencyType string) string {
+	switch agencyType {
+	case "advisory_mission":
+		return "mission"
+	case "private", "unknown":
+		return agencyType
+	}
+	return "authority"
+}
+
+// assured reports whether there is nothing of the kind to fear in the recipient's country, or an assurance against it.
+func (p *pack) assured(o *own, danger, assurance string) bool {
+	return !p.set.facts.flag(danger, o.recipient.Jurisdiction, p.today) ||
+		slices.Contains(p.claims.assurances, assurance) || slices.Contains(o.assurances, assurance)
 }
 
 // instrument looks up the claimed treaty on both sides.
@@ -163,13 +196,9 @@ func (p *pack) assessment(recipient string) string {
 func (p *pack) writeRecipient(w *object, o *own) {
 	f, r := p.set.facts, &o.recipient
 	j := r.Jurisdiction
-	var assurances []string
-	if d := p.set.declared[j]; d != nil {
-		assurances = d.assurances(p.today)
-	}
 	w.flag("active", r.Active)
 	w.flag("adequate", f.flag(tableAdequate, j, p.today))
-	w.texts("assurances", assurances)
+	w.texts("assurances", o.assurances)
 	w.texts("competences", r.Competences)
 	w.flag("death_penalty", f.flag(tableDeathPenalty, j, p.today))
 	w.flag("dir977_bound", f.flag(tableDir977, j, p.today))
@@ -201,6 +230,7 @@ func (p *pack) writePermissions(w *object, o *own) {
 		a.text("jurisdiction", answers[i].Jurisdiction)
 	})
 	w.flag("emergency", slices.ContainsFunc(o.origins, func(x origin) bool { return x.emergency }))
+	w.flag("external", slices.ContainsFunc(o.origins, func(x origin) bool { return x.external }))
 	w.objects("origins", len(o.origins), func(i int, x *object) {
 		x.text("agency", o.origins[i].agency)
 		x.flag("emergency", o.origins[i].emergency)

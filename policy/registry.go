@@ -79,6 +79,8 @@ type document struct {
 	Fix    map[string]string `json:"fix"`
 	Source string            `json:"source"`
 	Rule   string            `json:"rule,omitempty"`
+	// Evidence is one of evidences; the baseline states it for every rule.
+	Evidence string `json:"evidence,omitempty"`
 }
 
 var pendResolvers = []string{"originator", "second_officer", "head_of_duty", "head_of_authority", "recipient"}

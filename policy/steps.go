@@ -11,7 +11,7 @@ import (
 )
 
 // maxSteps is how many steps of evaluation a layer may take on any input of the worst-case corpus. It counts, rather
-// than measures time, so that the same rules are refused everywhere. The baseline takes some 3,000 on the largest
+// than measures time, so that the same rules are refused everywhere. The baseline takes some 300 on the largest
 // input; memory is bounded by steps too, since no allowed builtin makes a large value of small ones.
 const maxSteps = 20_000
 

@@ -1,8 +1,6 @@
 # The data in the package: persons, evaluation, quality, time limits, conditions.
 package liaison.common.pkg
 
-import data.liaison.common.lib
-
 # METADATA
 # title: A second officer looks at sensitive data
 # custom:
@@ -13,8 +11,9 @@ import data.liaison.common.lib
 #   fix:
 #     en: Let a second officer approve.
 #   source: LED art 10, 4(4)
+#   evidence: P
 pend contains "second_officer" if {
-	lib.sensitive
+	input.derived.sensitive == true
 	input.derived.imminent == false
 }
 
@@ -26,8 +25,9 @@ pend contains "second_officer" if {
 #   text:
 #     en: Sent at once because of an imminent threat; a second officer of the sender approves within the stated hours.
 #   source: LED art 10, 4(4)
+#   evidence: P
 oblige contains {"code": "approve_within", "params": {"hours": 24}} if {
-	lib.sensitive
+	input.derived.sensitive == true
 	input.derived.imminent == true
 }
 
@@ -39,9 +39,27 @@ oblige contains {"code": "approve_within", "params": {"hours": 24}} if {
 #   text:
 #     en: The sender's data protection officer is told of this package.
 #   source: LED art 34
+#   evidence: P
 oblige contains "dpo_notice" if {
-	lib.sensitive
+	input.derived.sensitive == true
 	input.derived.imminent == true
+}
+
+# METADATA
+# title: Suspects who are children are looked at one by one
+# description: From what age a child answers for an offence differs. A jurisdiction may deny what it does not accept.
+# custom:
+#   rule: R11
+#   code: under_15_review
+#   text:
+#     en: Data of suspects or potential offenders under 15 wait for the sender's head of duty.
+#   fix:
+#     en: Let the head of duty approve, or send without these persons.
+#   source: LED art 4(1)(c), 6; practice of the supervisory authorities
+#   evidence: K
+pend contains "under_15_review" if {
+	input.derived.under_15_suspect == true
+	input.derived.imminent == false
 }
 
 # METADATA
@@ -54,6 +72,7 @@ oblige contains "dpo_notice" if {
 #   fix:
 #     en: State the category, or why it is not known yet.
 #   source: LED art 6
+#   evidence: V
 met contains "R7" if input.derived.unknown_unexplained == false
 
 # METADATA
@@ -64,7 +83,8 @@ met contains "R7" if input.derived.unknown_unexplained == false
 #   text:
 #     en: The category of some subjects is unknown; send a correction as soon as it is established.
 #   source: LED art 6, 7(3)
-advise contains "clarify_category" if "unknown" in input.derived.categories
+#   evidence: V
+advise contains "clarify_category" if input.derived.category_unknown == true
 
 # METADATA
 # title: No contacts of contacts beyond the type of link
@@ -76,6 +96,7 @@ advise contains "clarify_category" if "unknown" in input.derived.categories
 #   fix:
 #     en: Leave them out, or send the type of link only and say so.
 #   source: Regulation (EU) 2016/794 annex II B(3)(d)
+#   evidence: V
 met contains "R9" if input.derived.contact_of_contact == false
 
 # METADATA
@@ -86,6 +107,7 @@ met contains "R9" if input.derived.contact_of_contact == false
 #   text:
 #     en: Not evaluated by the sender. Treat source and information as of unknown reliability.
 #   source: LED art 7(2); Regulation (EU) 2016/794 art 29(4)
+#   evidence: V
 oblige contains "treat_as_x4" if input.claimed.evaluation.scheme == "none"
 
 # METADATA
@@ -96,6 +118,7 @@ oblige contains "treat_as_x4" if input.claimed.evaluation.scheme == "none"
 #   text:
 #     en: An assessment that rests on an unreliable source. Corroborate it before any measure against a person.
 #   source: LED art 7(1); Recommendation R(87)15 principle 3.2
+#   evidence: K
 oblige contains "corroborate_first" if {
 	input.claimed.assertion_type == "assessment"
 	input.claimed.evaluation.information == "4"
@@ -110,11 +133,8 @@ oblige contains "corroborate_first" if {
 #   text:
 #     en: Not verified within 30 days, of unknown date, or with known issues. Verify before use.
 #   source: LED art 7(2)
-oblige contains "verify_before_use" if input.derived.verified_days_ago > 30
-
-oblige contains "verify_before_use" if input.claimed.quality.as_of == ""
-
-oblige contains "verify_before_use" if input.claimed.quality.known_issues == true
+#   evidence: P
+oblige contains "verify_before_use" if input.derived.doubtful == true
 
 # METADATA
 # title: Special categories have a ground
@@ -126,13 +146,12 @@ oblige contains "verify_before_use" if input.claimed.quality.known_issues == tru
 #   fix:
 #     en: State art10_ground and strict_necessity and explain the necessity, or leave these data out.
 #   source: LED art 10
+#   evidence: V
 met contains "R15" if input.derived.special == false
 
 met contains "R15" if {
 	input.claimed.art10_ground in {"authorised_by_law", "vital_interests", "manifestly_public"}
-	input.claimed.strict_necessity == true
-	input.texts.strict_necessity.length >= 20
-	input.texts.strict_necessity.stock_phrase == false
+	input.derived.necessity_explained == true
 }
 
 # METADATA
@@ -143,6 +162,7 @@ met contains "R15" if {
 #   text:
 #     en: Contains special categories of data. Only named officers of the case may read it, and no profile may rest on it alone.
 #   source: LED art 10, 11
+#   evidence: V
 oblige contains "special_category_safeguards" if input.derived.special == true
 
 # METADATA
@@ -155,6 +175,7 @@ oblige contains "special_category_safeguards" if input.derived.special == true
 #   fix:
 #     en: Set retention.review_by or retention.erase_by.
 #   source: LED art 5
+#   evidence: V
 met contains "R16" if input.derived.retention == "set"
 
 # METADATA
@@ -167,6 +188,7 @@ met contains "R16" if input.derived.retention == "set"
 #   fix:
 #     en: Do not send what is due for erasure; otherwise set the date that holds.
 #   source: LED art 5
+#   evidence: V
 deny contains "retention_past" if input.derived.retention == "past"
 
 # METADATA
@@ -177,6 +199,7 @@ deny contains "retention_past" if input.derived.retention == "past"
 #   text:
 #     en: Erase by the stated date.
 #   source: LED art 5; Regulation (EU) 2024/982 art 51(4)(b)
+#   evidence: V
 oblige contains {"code": "erase_by", "params": {"date": input.claimed.retention.erase_by}} if {
 	input.claimed.retention.erase_by != ""
 }
@@ -189,6 +212,7 @@ oblige contains {"code": "erase_by", "params": {"date": input.claimed.retention.
 #   text:
 #     en: Review by the stated date whether the data are still needed.
 #   source: LED art 5
+#   evidence: V
 oblige contains {"code": "review_by", "params": {"date": input.claimed.retention.review_by}} if {
 	input.claimed.retention.review_by != ""
 }
@@ -226,9 +250,11 @@ oblige contains {"code": "review_by", "params": {"date": input.claimed.retention
 #       text:
 #         en: Not to leave the area in which Directive (EU) 2016/680 is bound.
 #   source: LED art 9(3); Regulation (EU) 2016/794 art 19(2)
-oblige contains c.code if some c in input.claimed.handling.conditions
-
-oblige contains c if some c in input.known.conditions
+#   evidence: V
+oblige contains c if {
+	input.derived.conditioned == true
+	some c in input.derived.conditions
+}
 
 # METADATA
 # title: Handling code H1
@@ -238,6 +264,7 @@ oblige contains c if some c in input.known.conditions
 #   text:
 #     en: No use in judicial proceedings without the permission of the sender.
 #   source: LED art 9(3); Europol handling code H1
+#   evidence: S
 oblige contains "no_judicial_use" if input.claimed.handling.code == "H1"
 
 # METADATA
@@ -248,6 +275,7 @@ oblige contains "no_judicial_use" if input.claimed.handling.code == "H1"
 #   text:
 #     en: Passing on only with the authorisation of the sender.
 #   source: LED art 9(3), 35(1)(e); Europol handling code H2
+#   evidence: S
 oblige contains "onward_with_authorisation" if input.claimed.handling.code == "H2"
 
 # METADATA
@@ -260,6 +288,7 @@ oblige contains "onward_with_authorisation" if input.claimed.handling.code == "H
 #   fix:
 #     en: Add the conditions as codes, or let the head of duty approve.
 #   source: LED art 9(3); Europol handling code H3
+#   evidence: K
 pend contains "handling_review" if {
 	input.claimed.handling.code == "H3"
 	count(input.claimed.handling.conditions) == 0
@@ -280,6 +309,7 @@ pend contains "handling_review" if {
 #   text:
 #     en: Consult the originator before any measure.
 #   source: LED art 9(3); Europol handling code H3
+#   evidence: S
 oblige contains "consult_originator" if {
 	input.claimed.handling.code == "H3"
 	count(input.claimed.handling.conditions) == 0
@@ -293,6 +323,7 @@ oblige contains "consult_originator" if {
 #   text:
 #     en: No passing on.
 #   source: LED art 35(1)(e); Regulation (EU) 2016/794 art 23(7)
+#   evidence: V
 oblige contains "no_onward" if input.claimed.onward.rule == "none"
 
 # METADATA
@@ -303,6 +334,7 @@ oblige contains "no_onward" if input.claimed.onward.rule == "none"
 #   text:
 #     en: Passing on only with the authorisation of the sender.
 #   source: LED art 35(1)(e)
+#   evidence: V
 oblige contains "onward_with_authorisation" if input.claimed.onward.rule == "with_authorisation"
 
 # METADATA
@@ -313,6 +345,7 @@ oblige contains "onward_with_authorisation" if input.claimed.onward.rule == "wit
 #   text:
 #     en: Not to leave the area in which Directive (EU) 2016/680 is bound.
 #   source: LED art 35(1)(e)
+#   evidence: V
 oblige contains "eu_only" if input.claimed.onward.rule == "eu_only"
 
 # METADATA
@@ -323,6 +356,7 @@ oblige contains "eu_only" if input.claimed.onward.rule == "eu_only"
 #   text:
 #     en: Passing on only to the stated jurisdictions.
 #   source: LED art 35(1)(e)
+#   evidence: V
 oblige contains {"code": "onward_listed", "params": {"jurisdictions": input.claimed.onward.listed}} if {
 	input.claimed.onward.rule == "listed"
 }

@@ -19,6 +19,7 @@ allow if input.recipient.registered == true
 #   fix:
 #     en: Choose an agency from the directory.
 #   source: LED art 3(7), 35(1)(b)
+#   evidence: V
 met contains "R0" if input.recipient.registered == true
 
 # METADATA
@@ -31,15 +32,36 @@ met contains "R0" if input.recipient.registered == true
 #   fix:
 #     en: Send to the agency that is competent; the directory lists competences.
 #   source: LED art 3(7), 35(1)(b)
+#   evidence: V
 met contains "R1" if {
 	input.recipient.active == true
-	input.claimed.purpose in input.recipient.competences
+	input.facts.recipient_competent == true
 }
 
 met contains "R1" if {
 	input.recipient.active == true
-	input.recipient.type in {"advisory_mission", "private"}
+	input.facts.recipient_kind in {"mission", "private"}
 }
+
+# METADATA
+# title: "Data categories: those of the subject's category"
+# description: |
+#   Binds what goes under Directive (EU) 2023/977, and to and from Europol. Suspects, convicted persons, potential
+#   offenders, contacts and associates may be described by all categories of the annex.
+# custom:
+#   rule: R8
+#   code: data_categories_exceeded
+#   text:
+#     en: Victims, witnesses or informants are described by more than the categories (a) to (c) of the annex, and it is not said why their role in the case needs it.
+#   fix:
+#     en: Leave these data out, or set strict_necessity and explain in the statement what the case needs them for.
+#   source: Directive (EU) 2023/977 art 10(b); Regulation (EU) 2016/794 annex II B(2), (4) to (6)
+#   evidence: K
+met contains "R8" if input.derived.beyond_annex == false
+
+met contains "R8" if input.facts.annex_binds == false
+
+met contains "R8" if input.derived.necessity_explained == true
 
 # METADATA
 # title: "Protected persons: only what is strictly necessary"
@@ -51,6 +73,7 @@ met contains "R1" if {
 #   fix:
 #     en: Set strict_necessity and explain it in the statement, or send a second package without these persons.
 #   source: LED art 6, 10; Regulation (EU) 2016/794 art 30(1)
+#   evidence: V
 met contains "R10" if input.derived.protected == false
 
 met contains "R10" if input.facts.route == "foreign"
@@ -60,11 +83,7 @@ met contains "R10" if {
 	input.recipient.jurisdiction != "europol"
 }
 
-met contains "R10" if {
-	input.claimed.strict_necessity == true
-	input.texts.strict_necessity.length >= 20
-	input.texts.strict_necessity.stock_phrase == false
-}
+met contains "R10" if input.derived.necessity_explained == true
 
 # METADATA
 # title: Protected persons inside
@@ -74,6 +93,7 @@ met contains "R10" if {
 #   text:
 #     en: Contains data of victims, witnesses, informants or minors. Use them only where strictly necessary for the case.
 #   source: LED art 6, 9(4)
+#   evidence: V
 oblige contains "strict_necessity_only" if {
 	input.derived.protected == true
 	input.facts.route == "inside"
@@ -87,10 +107,10 @@ oblige contains "strict_necessity_only" if {
 #   text:
 #     en: Between member states no condition is set that does not hold for the same transfer at home.
 #   source: LED art 9(4)
+#   evidence: V
 advise contains "domestic_equivalent" if {
 	input.facts.route == "inside"
-	some c in input.claimed.handling.conditions
-	c.domestic_equivalent == false
+	input.derived.unequal_conditions == true
 }
 
 # METADATA
@@ -103,7 +123,10 @@ advise contains "domestic_equivalent" if {
 #   fix:
 #     en: Ask the originator; leave its data out until it agrees.
 #   source: LED art 35(1)(c); Directive (EU) 2023/977 art 6(1)(h)
-met contains "R20" if input.permissions.state in {"own", "granted", "pending"}
+#   evidence: V
+met contains "R20" if input.permissions.state == "own"
+
+met contains "R20" if input.permissions.state in {"granted", "pending"}
 
 # METADATA
 # title: An originator has not answered yet
@@ -115,7 +138,9 @@ met contains "R20" if input.permissions.state in {"own", "granted", "pending"}
 #   fix:
 #     en: The originator approves or refuses.
 #   source: LED art 35(1)(c)
+#   evidence: V
 pend contains {"code": "prior_authorisation", "by": "originator", "jurisdiction": o.jurisdiction} if {
+	input.permissions.state == "pending"
 	some o in input.permissions.origins
 	o.state in {"pending", "none"}
 	o.external == false
@@ -130,10 +155,8 @@ pend contains {"code": "prior_authorisation", "by": "originator", "jurisdiction"
 #   text:
 #     en: The authorisation of an originator that is not on this exchange rests on the sender's statement. Keep the evidence.
 #   source: LED art 35(1)(c), 4(4)
-advise contains "external_evidence" if {
-	some o in input.permissions.origins
-	o.external == true
-}
+#   evidence: V
+advise contains "external_evidence" if input.permissions.external == true
 
 # METADATA
 # title: "Imminent threat: the originator is told at once"
@@ -143,7 +166,9 @@ advise contains "external_evidence" if {
 #   text:
 #     en: Sent without prior authorisation because of an immediate and serious threat; the originators are told at once.
 #   source: LED art 35(2)
+#   evidence: P
 oblige contains {"code": "notify_originator", "params": {"originators": [o.agency]}} if {
+	input.permissions.emergency == true
 	some o in input.permissions.origins
 	o.emergency == true
 }
@@ -156,6 +181,7 @@ oblige contains {"code": "notify_originator", "params": {"originators": [o.agenc
 #   text:
 #     en: Sent at once because of an imminent threat; the sender's head of duty approves within the stated hours.
 #   source: LED art 35(2)
+#   evidence: P
 oblige contains {"code": "approve_within", "params": {"hours": 24}} if input.permissions.emergency == true
 
 # METADATA
@@ -166,6 +192,7 @@ oblige contains {"code": "approve_within", "params": {"hours": 24}} if input.per
 #   text:
 #     en: The sender's data protection officer is told of this package.
 #   source: LED art 34, 35(2)
+#   evidence: P
 oblige contains "dpo_notice" if input.permissions.emergency == true
 
 # METADATA
@@ -178,12 +205,10 @@ oblige contains "dpo_notice" if input.permissions.emergency == true
 #   fix:
 #     en: Send to the competent authority of that country, or state all five conditions of led39.
 #   source: LED art 39
-met contains "R27" if {
-	input.recipient.type in {
-		"spoc", "designated_lea", "competent_lea", "eu_agency",
-		"intl_org", "advisory_mission",
-	}
-}
+#   evidence: V
+met contains "R27" if input.facts.recipient_kind == "authority"
+
+met contains "R27" if input.facts.recipient_kind == "mission"
 
 met contains "R27" if {
 	input.claimed.transfer_basis == "led39"
@@ -204,9 +229,10 @@ met contains "R27" if {
 #   fix:
 #     en: Do not use this channel.
 #   source: Constitution of INTERPOL art 3
-met contains "R30" if input.recipient.jurisdiction != "interpol"
-
+#   evidence: K
 met contains "R30" if input.claimed.sensitive_matter == "none"
+
+met contains "R30" if input.recipient.jurisdiction != "interpol"
 
 # METADATA
 # title: Such matters are looked at before they leave
@@ -218,9 +244,10 @@ met contains "R30" if input.claimed.sensitive_matter == "none"
 #   fix:
 #     en: Let the head of duty approve.
 #   source: LED art 35(3)
+#   evidence: P
 pend contains "sensitive_matter_review" if {
+	input.facts.leaves == true
 	input.claimed.sensitive_matter in {"political", "military", "religious", "racial"}
-	input.facts.route in {"outside", "europol_outside"}
 	input.derived.imminent == false
 }
 
@@ -234,6 +261,7 @@ pend contains "sensitive_matter_review" if {
 #   fix:
 #     en: State channel_justification, or use SIENA.
 #   source: Directive (EU) 2023/977 art 13
+#   evidence: K
 met contains "R38" if input.facts.channel_rule == false
 
 met contains "R38" if input.claimed.channel_justification in {"third_party_involved", "urgency", "siena_incident", "out_of_scope"}
@@ -246,6 +274,7 @@ met contains "R38" if input.claimed.channel_justification in {"third_party_invol
 #   text:
 #     en: State why this channel is used; between member states it will be asked.
 #   source: Directive (EU) 2023/977 art 13
+#   evidence: K
 advise contains "channel_justification_advised" if {
 	input.sender.dir977_bound == true
 	input.recipient.dir977_bound == true
@@ -263,12 +292,10 @@ advise contains "channel_justification_advised" if {
 #   fix:
 #     en: Send a strategic or statistical package without subjects.
 #   source: LED art 35(1)(b)
-met contains "R40" if {
-	input.recipient.type in {
-		"spoc", "designated_lea", "competent_lea", "eu_agency",
-		"intl_org", "private",
-	}
-}
+#   evidence: P
+met contains "R40" if input.facts.recipient_kind == "authority"
+
+met contains "R40" if input.facts.recipient_kind == "private"
 
 met contains "R40" if input.derived.personal == false
 
@@ -282,7 +309,10 @@ met contains "R40" if input.derived.personal == false
 #   fix:
 #     en: Name the package in relates_to, and send only to its sender or its recipients.
 #   source: LED art 7(3), 16
-met contains "S6" if input.facts.class in {"full", "correction"}
+#   evidence: P
+met contains "S6" if input.facts.class == "full"
+
+met contains "S6" if input.facts.class == "correction"
 
 met contains "S6" if input.facts.counterpart == true
 

@@ -1,8 +1,6 @@
 # Transfers to third countries: their basis, derogations, suspended cooperation, assurances.
 package liaison.common.rcp
 
-import data.liaison.common.lib
-
 # METADATA
 # title: The declared basis of the transfer is valid
 # custom:
@@ -13,6 +11,7 @@ import data.liaison.common.lib
 #   fix:
 #     en: Declare the basis that holds for this recipient; seal a package of its own for it if the others need another one.
 #   source: LED art 35(1)(d), 36 to 38; Regulation (EU) 2016/794 art 25
+#   evidence: V
 met contains "R24" if input.facts.route == "inside"
 
 met contains "R24" if {
@@ -76,8 +75,9 @@ met contains "R24" if {
 #   fix:
 #     en: Use a binding instrument (led37_1a) if one is declared by both sides.
 #   source: LED art 36
+#   evidence: V
 deny contains "adequacy_missing" if {
-	input.facts.route in {"outside", "europol_outside"}
+	input.facts.leaves == true
 	input.claimed.transfer_basis in {"led36", "europol_25_1a"}
 	input.recipient.adequate == false
 }
@@ -92,8 +92,9 @@ deny contains "adequacy_missing" if {
 #   fix:
 #     en: Name an instrument that both jurisdictions declare.
 #   source: LED art 37(1)(a)
+#   evidence: V
 deny contains "instrument_unknown" if {
-	input.facts.route in {"outside", "europol_outside"}
+	input.facts.leaves == true
 	input.claimed.transfer_basis in {"led37_1a", "europol_25_1b", "europol_25_1c"}
 	input.facts.instrument == "unknown"
 }
@@ -108,8 +109,9 @@ deny contains "instrument_unknown" if {
 #   fix:
 #     en: The recipient's jurisdiction declares it, or another basis is used.
 #   source: LED art 37(1)(a)
+#   evidence: V
 deny contains "instrument_one_sided" if {
-	input.facts.route in {"outside", "europol_outside"}
+	input.facts.leaves == true
 	input.claimed.transfer_basis in {"led37_1a", "europol_25_1b", "europol_25_1c"}
 	input.facts.instrument == "one_sided"
 }
@@ -124,8 +126,9 @@ deny contains "instrument_one_sided" if {
 #   fix:
 #     en: Name the instrument that is in force.
 #   source: LED art 37(1)(a)
+#   evidence: V
 deny contains "instrument_lapsed" if {
-	input.facts.route in {"outside", "europol_outside"}
+	input.facts.leaves == true
 	input.claimed.transfer_basis in {"led37_1a", "europol_25_1b", "europol_25_1c"}
 	input.facts.instrument == "lapsed"
 }
@@ -140,8 +143,9 @@ deny contains "instrument_lapsed" if {
 #   fix:
 #     en: Declare the assessment, or use another basis.
 #   source: LED art 37(1)(b), 37(2)
+#   evidence: V
 deny contains "assessment_missing" if {
-	input.facts.route in {"outside", "europol_outside"}
+	input.facts.leaves == true
 	input.claimed.transfer_basis in {"led37_1b", "europol_25_4a"}
 	input.facts.assessment != "valid"
 }
@@ -154,6 +158,7 @@ deny contains "assessment_missing" if {
 #   text:
 #     en: There is an adequacy decision for this recipient; led36 is the stronger basis.
 #   source: LED art 36
+#   evidence: V
 advise contains "higher_basis_available" if {
 	input.facts.route == "outside"
 	input.recipient.adequate == true
@@ -168,6 +173,7 @@ advise contains "higher_basis_available" if {
 #   text:
 #     en: The sender documents the transfer and shows it to its supervisory authority on request.
 #   source: LED art 37(3), 39(4)
+#   evidence: V
 oblige contains "document_transfer" if {
 	input.facts.route == "outside"
 	input.claimed.transfer_basis in {"led37_1b", "led39"}
@@ -183,23 +189,19 @@ oblige contains "document_transfer" if {
 #   fix:
 #     en: Use a derogation for a single case of at most five subjects, with the balance of interests where it is asked.
 #   source: LED art 38; Regulation (EU) 2016/794 art 25(5)
-met contains "R26" if input.facts.route in {"inside", "foreign"}
+#   evidence: P
+met contains "R26" if input.facts.leaves == false
 
-met contains "R26" if {
-	input.claimed.transfer_basis in {
-		"internal_eu", "led36", "led37_1a", "led37_1b", "led39", "non_eu_law",
-		"europol_25_1a", "europol_25_1b", "europol_25_1c", "europol_25_4a",
-	}
-}
+met contains "R26" if input.facts.derogation == false
 
 met contains "R26" if {
 	input.claimed.transfer_basis in {"led38_1a", "led38_1b", "led38_1c", "europol_25_5"}
-	input.derived.subjects <= 5
+	input.derived.bulk == false
 }
 
 met contains "R26" if {
 	input.claimed.transfer_basis in {"led38_1d", "led38_1e", "europol_25_6"}
-	input.derived.subjects <= 5
+	input.derived.bulk == false
 	input.claimed.balancing.result == "transfer_prevails"
 }
 
@@ -213,10 +215,11 @@ met contains "R26" if {
 #   fix:
 #     en: Use an assessment (led37_1b) and tell the supervisory authority, or limit the package to the case.
 #   source: LED art 38; Regulation (EU) 2016/794 art 25(5)
+#   evidence: P
 deny contains "derogation_bulk" if {
-	input.facts.route in {"outside", "europol_outside"}
-	input.claimed.transfer_basis in lib.derogations
-	input.derived.subjects > 5
+	input.facts.leaves == true
+	input.facts.derogation == true
+	input.derived.bulk == true
 }
 
 # METADATA
@@ -229,8 +232,9 @@ deny contains "derogation_bulk" if {
 #   fix:
 #     en: Weigh the rights of the subject and state balancing.
 #   source: LED art 38(2)
+#   evidence: P
 deny contains "derogation_unbalanced" if {
-	input.facts.route in {"outside", "europol_outside"}
+	input.facts.leaves == true
 	input.claimed.transfer_basis in {"led38_1d", "led38_1e", "europol_25_6"}
 	input.claimed.balancing.result != "transfer_prevails"
 }
@@ -243,9 +247,10 @@ deny contains "derogation_unbalanced" if {
 #   text:
 #     en: The sender documents the transfer and shows it to its supervisory authority on request.
 #   source: LED art 38(3)
+#   evidence: P
 oblige contains "document_transfer" if {
-	input.facts.route in {"outside", "europol_outside"}
-	input.claimed.transfer_basis in lib.derogations
+	input.facts.leaves == true
+	input.facts.derogation == true
 }
 
 # METADATA
@@ -256,9 +261,10 @@ oblige contains "document_transfer" if {
 #   text:
 #     en: Ten or more transfers to this jurisdiction rested on a derogation this year. A derogation is for individual cases.
 #   source: LED art 38
+#   evidence: P
 advise contains "derogations_frequent" if {
-	input.claimed.transfer_basis in lib.derogations
-	input.facts.derogations_this_year >= 10
+	input.facts.derogation == true
+	input.facts.derogations_frequent == true
 }
 
 # METADATA
@@ -271,9 +277,10 @@ advise contains "derogations_frequent" if {
 #   fix:
 #     en: Do not send. Where life or public security is at stake, declare led38_1a or led38_1c and let the head of the authority approve.
 #   source: LED art 35 to 38
-met contains "R28" if input.facts.route == "foreign"
+#   evidence: P
+met contains "R28" if input.facts.suspended == false
 
-met contains "R28" if input.recipient.tier in {"t0", "t1", "t2", "t3"}
+met contains "R28" if input.facts.route == "foreign"
 
 met contains "R28" if input.claimed.transfer_basis in {"led38_1a", "led38_1c", "europol_25_5"}
 
@@ -287,8 +294,10 @@ met contains "R28" if input.claimed.transfer_basis in {"led38_1a", "led38_1c", "
 #   fix:
 #     en: Let the head of the authority approve.
 #   source: LED art 35 to 38
+#   evidence: P
 pend contains "head_of_authority" if {
-	lib.tier4
+	input.facts.suspended == true
+	input.facts.leaves == true
 	input.derived.imminent == false
 }
 
@@ -300,8 +309,10 @@ pend contains "head_of_authority" if {
 #   text:
 #     en: Sent at once because of an imminent threat; the head of the sender's authority approves within the stated hours.
 #   source: LED art 35 to 38
+#   evidence: P
 oblige contains {"code": "approve_within", "params": {"hours": 24}} if {
-	lib.tier4
+	input.facts.suspended == true
+	input.facts.leaves == true
 	input.derived.imminent == true
 }
 
@@ -313,7 +324,11 @@ oblige contains {"code": "approve_within", "params": {"hours": 24}} if {
 #   text:
 #     en: The sender's data protection officer is told of this package.
 #   source: LED art 34, 38(3)
-oblige contains "dpo_notice" if lib.tier4
+#   evidence: P
+oblige contains "dpo_notice" if {
+	input.facts.suspended == true
+	input.facts.leaves == true
+}
 
 # METADATA
 # title: Assurances where life or dignity is at risk
@@ -325,11 +340,9 @@ oblige contains "dpo_notice" if lib.tier4
 #   fix:
 #     en: Obtain the assurances and state them; otherwise do not send.
 #   source: LED recital 71, art 38(1)
-met contains "R29" if input.facts.route in {"inside", "foreign"}
+#   evidence: K
+met contains "R29" if input.facts.leaves == false
 
 met contains "R29" if input.derived.accused == false
 
-met contains "R29" if {
-	lib.no_death_penalty
-	lib.no_inhuman_treatment
-}
+met contains "R29" if input.facts.assured == true
