@@ -149,6 +149,7 @@ func (b *builder) baseline() error {
 	b.common = u
 	u.parse(b.in.Common, factsFile, codesFile)
 	u.checkDefaults()
+	u.checkHelpers()
 	if err := b.found.err(); err != nil {
 		return err
 	}
@@ -240,6 +241,7 @@ func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 	u.parse(b.in.Rules[j])
 	u.checkDefaults()
 	u.checkInherited()
+	u.checkHelpers()
 	if len(f.list) > 0 {
 		return nil
 	}
@@ -286,5 +288,6 @@ func (u *unit) compile(modules map[string]*ast.Module) *ast.Compiler {
 		return c
 	}
 	u.checkConstants(c)
+	u.checkTraps(c)
 	return c
 }

@@ -8,7 +8,8 @@ import (
 
 // builtins is what a rule may call. Nothing here reads a clock, the network, the runtime or random numbers, makes
 // rules, or returns more than a bounded multiple of what it is given: a rule cannot build a large value from small
-// ones (no concat, sprintf, array.concat, object.union, numbers.range, multiplication, regular expressions).
+// ones (no concat, sprintf, array.concat, object.union, numbers.range, multiplication, regular expressions). Nothing asks for
+// a type either: the type of every part of the input is known, so that such a question has one answer, or is mistyped.
 var builtins = []string{
 	"eq", "equal", "neq", "lt", "lte", "gt", "gte", "assign", "internal.member_2", "internal.member_3",
 	"plus", "minus", "abs", "ceil", "floor", "round",
@@ -16,7 +17,6 @@ var builtins = []string{
 	"and", "or", "intersection", "union",
 	"array.slice", "array.reverse", "object.get", "object.keys",
 	"contains", "startswith", "endswith", "lower", "upper", "substring", "indexof", "strings.any_prefix_match", "strings.any_suffix_match",
-	"is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string", "type_name",
 }
 
 // testBuiltins may be called in tests too, to change an example.

@@ -4,28 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"os"
 	"strings"
 	"testing"
 	"time"
 )
-
-// fuzzBuilder has common compiled and the samples' declarations, so that the rules of one jurisdiction can be activated over and over.
-func fuzzBuilder(f *testing.F) *builder {
-	f.Helper()
-	in := Samples()
-	in.Rules = nil
-	b := &builder{in: in, found: &findings{}, set: &Set{
-		declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
-		revisions: map[string]string{}, sources: map[string]Source{},
-	}}
-	if err := errors.Join(b.data(), b.baseline()); err != nil {
-		f.Fatal(err)
-	}
-	return b
-}
 
 // activate does with rules of Estonia what Build does.
 func (b *builder) activate(files map[string][]byte) (*Set, []Finding) {
@@ -60,7 +44,10 @@ func FuzzRules(f *testing.F) {
 		}
 		f.Add([]byte(sendHead), b)
 	}
-	b := fuzzBuilder(f)
+	b, err := activator()
+	if err != nil {
+		f.Fatal(err)
+	}
 	requests := []Request{request(f, "ee/pbgb", []string{"lv/vp"}, eeLV()), request(f, "ee/pbgb", []string{"lv/vp"}, with(eeLV(), meta{"purpose": nil}))}
 	f.Fuzz(func(t *testing.T, send, more []byte) {
 		set, found := b.activate(map[string][]byte{"send.rego": send, "more.rego": more})

@@ -16,20 +16,31 @@ type node struct {
 // value is what is known of a term. An empty one is unknown. It only ever grows, so that inference ends.
 type value struct {
 	nodes  []node
-	kinds  uint8       // scalar kinds that it can be, as bits
+	kinds  uint8       // what it can be, as bits
+	bools  uint8       // of a boolean: canTrue, canFalse
 	consts []*ast.Term // the elements of a literal collection
 }
+
+const (
+	canTrue uint8 = 1 << iota
+	canFalse
+)
 
 const (
 	isString uint8 = 1 << iota
 	isNumber
 	isBoolean
-	isOther
+	isNull
+	isArray
+	isSet
+	isObject
 )
+
+const isCollection = isArray | isSet | isObject
 
 func (v *value) merge(w value) bool {
 	before := len(v.nodes) + len(v.consts)
-	kinds := v.kinds
+	kinds, bools := v.kinds, v.bools
 	for _, n := range w.nodes {
 		if !slices.Contains(v.nodes, n) && len(v.nodes) < 64 {
 			v.nodes = append(v.nodes, n)
@@ -41,27 +52,35 @@ func (v *value) merge(w value) bool {
 		}
 	}
 	v.kinds |= w.kinds
-	return len(v.nodes)+len(v.consts) != before || v.kinds != kinds
+	v.bools |= w.bools
+	return len(v.nodes)+len(v.consts) != before || v.kinds != kinds || v.bools != bools
 }
 
 // allKinds are the kinds of the value, those of its nodes included.
 func (v value) allKinds() uint8 {
 	k := v.kinds
 	for _, n := range v.nodes {
-		switch {
-		case n.sets > 0:
-			k |= isOther
-		case n.shape.kind == kindString:
-			k |= isString
-		case n.shape.kind == kindInteger:
-			k |= isNumber
-		case n.shape.kind == kindBoolean:
-			k |= isBoolean
-		default:
-			k |= isOther
+		if n.sets > 0 {
+			k |= isSet
+		} else {
+			k |= n.shape.kinds()
 		}
 	}
 	return k
+}
+
+func (s *shape) kinds() uint8 {
+	switch s.kind {
+	case kindString:
+		return isString
+	case kindInteger:
+		return isNumber
+	case kindBoolean:
+		return isBoolean
+	case kindArray:
+		return isArray
+	}
+	return isObject
 }
 
 // inference follows the input through the compiled rules: into local names, helpers, functions and collections. What
@@ -72,7 +91,11 @@ type inference struct {
 	params  map[string][]*value // of a function
 	locals  map[*ast.Rule]map[ast.Var]*value
 	changed bool
-	check   func(loc *ast.Location, op string, a, b *ast.Term, va, vb value)
+	check   func(e *ast.Expr, args []value)
+	step    func(at *ast.Location, v value, key *ast.Term, bound bool) // of a reference
+
+	at    *ast.Location    // what is looked at
+	bound map[ast.Var]bool // names that have a value there
 }
 
 // maxRounds bounds the rounds of inference; each carries knowledge over one more reference.
@@ -107,15 +130,22 @@ func (in *inference) rule(r *ast.Rule) {
 		in.locals[r] = env
 	}
 	name := r.Ref().GroundPrefix().String()
+	in.at, in.bound = r.Location, map[ast.Var]bool{}
+	for _, arg := range r.Head.Args {
+		in.binds(arg)
+	}
 	for i, arg := range r.Head.Args {
 		if i < len(in.params[name]) {
 			in.bind(env, arg, *in.params[name][i])
 		}
 	}
 	ast.WalkExprs(r, func(e *ast.Expr) bool {
+		in.at = e.Location
 		in.expr(e, env)
+		in.bindsOf(e)
 		return false
 	})
+	in.at = r.Location
 	head := r.Head.Value
 	if r.Head.RuleKind() == ast.MultiValue {
 		head = r.Head.Key
@@ -124,8 +154,14 @@ func (in *inference) rule(r *ast.Rule) {
 		return
 	}
 	v := in.value(head, env)
-	if r.Head.RuleKind() == ast.MultiValue {
-		v = value{nodes: deeper(v.nodes, 1), consts: constOf(head)}
+	switch {
+	case r.Head.RuleKind() == ast.MultiValue:
+		v = value{nodes: deeper(v.nodes, 1), kinds: isSet, consts: constOf(head)}
+	case !r.Head.Ref().IsGround():
+		v = value{kinds: isObject}
+	}
+	if !ast.IsConstant(head.Value) {
+		v.bools = canTrue | canFalse
 	}
 	in.grow(in.rules, name, v)
 }
@@ -164,11 +200,41 @@ func (in *inference) bind(env map[ast.Var]*value, t *ast.Term, v value) {
 	in.changed = env[x].merge(v) || in.changed
 }
 
-func (in *inference) expr(e *ast.Expr, env map[ast.Var]*value) {
-	if !e.IsCall() {
-		if t, ok := e.Terms.(*ast.Term); ok {
-			in.value(t, env)
+func (in *inference) binds(t *ast.Term) {
+	if x, ok := t.Value.(ast.Var); ok {
+		in.bound[x] = true
+	}
+}
+
+// bindsOf notes the names that an expression gives a value, other than by going through a collection.
+func (in *inference) bindsOf(e *ast.Expr) {
+	if !e.IsCall() || e.Negated {
+		return
+	}
+	args := e.Operands()
+	switch op := e.Operator(); {
+	case op.Equal(ast.Equality.Ref()) && len(args) == 2:
+		for i, t := range args {
+			if r, ok := args[1-i].Value.(ast.Ref); !ok || r.IsGround() {
+				in.binds(t)
+			}
 		}
+	case len(args) > 0:
+		in.binds(args[len(args)-1])
+	}
+}
+
+func (in *inference) expr(e *ast.Expr, env map[ast.Var]*value) {
+	switch t := e.Terms.(type) {
+	case *ast.Every:
+		in.bind(env, t.Value, elements(in.value(t.Domain, env)))
+	case *ast.Term:
+		v := in.value(t, env)
+		if in.check != nil {
+			in.check(e, []value{v})
+		}
+	}
+	if !e.IsCall() {
 		return
 	}
 	op, args := e.Operator().String(), e.Operands()
@@ -178,25 +244,24 @@ func (in *inference) expr(e *ast.Expr, env map[ast.Var]*value) {
 	}
 	if len(args) >= 2 {
 		in.relate(op, args, values, env)
-		if in.check != nil {
-			in.check(e.Location, op, args[0], args[1], values[0], values[1])
-		}
+	}
+	if in.check != nil {
+		in.check(e, values)
 	}
 	in.call(op, args, values, env)
 }
 
-// relate passes knowledge through equality and membership.
+// relate passes knowledge through equality; that something is compared with true or false says nothing of what it can be.
 func (in *inference) relate(op string, args []*ast.Term, values []value, env map[ast.Var]*value) {
-	switch op {
-	case "eq":
-		in.bind(env, args[0], values[1])
-		in.bind(env, args[1], values[0])
-	case "internal.member_2":
-		in.bind(env, args[0], elements(values[1]))
-	case "internal.member_3":
-		if len(args) > 2 {
-			in.bind(env, args[1], elements(values[2]))
+	if op != "eq" {
+		return
+	}
+	for i := range 2 {
+		v := values[1-i]
+		if _, ok := args[1-i].Value.(ast.Boolean); ok {
+			v.bools = 0
 		}
+		in.bind(env, args[i], v)
 	}
 }
 
@@ -204,7 +269,7 @@ func (in *inference) relate(op string, args []*ast.Term, values []value, env map
 func (in *inference) call(op string, args []*ast.Term, values []value, env map[ast.Var]*value) {
 	if b := ast.BuiltinMap[op]; b != nil {
 		if n := b.Decl.Arity(); len(args) == n+1 {
-			in.bind(env, args[n], value{kinds: kindOf(b.Decl.Result())})
+			in.bind(env, args[n], value{kinds: kindOf(b.Decl.Result()), bools: canTrue | canFalse})
 		}
 		return
 	}
@@ -220,13 +285,29 @@ func (in *inference) call(op string, args []*ast.Term, values []value, env map[a
 }
 
 func kindOf(t types.Type) uint8 {
-	switch t.(type) {
+	switch t := t.(type) {
+	case types.Any:
+		kinds := uint8(0)
+		for _, one := range t {
+			k := kindOf(one)
+			if k == 0 {
+				return 0
+			}
+			kinds |= k
+		}
+		return kinds
 	case types.String:
 		return isString
 	case types.Number:
 		return isNumber
 	case types.Boolean:
 		return isBoolean
+	case *types.Array:
+		return isArray
+	case *types.Set:
+		return isSet
+	case *types.Object:
+		return isObject
 	}
 	return 0
 }
@@ -255,6 +336,14 @@ func constKind(t *ast.Term) uint8 {
 		return isNumber
 	case ast.Boolean:
 		return isBoolean
+	case ast.Null:
+		return isNull
+	case *ast.Array:
+		return isArray
+	case ast.Set:
+		return isSet
+	case ast.Object:
+		return isObject
 	}
 	return 0
 }
@@ -268,22 +357,29 @@ func (in *inference) value(t *ast.Term, env map[ast.Var]*value) value {
 		}
 	case ast.Ref:
 		return in.ref(v, env)
-	case ast.String, ast.Number, ast.Boolean:
+	case ast.Boolean:
+		if v {
+			return value{kinds: isBoolean, bools: canTrue}
+		}
+		return value{kinds: isBoolean, bools: canFalse}
+	case ast.String, ast.Number, ast.Null, ast.Object:
 		return value{kinds: constKind(t)}
 	case *ast.Array:
-		return literal(v.Foreach)
+		return literal(isArray, v.Foreach)
 	case ast.Set:
-		return literal(v.Foreach)
+		return literal(isSet, v.Foreach)
 	case *ast.SetComprehension:
-		return value{nodes: deeper(in.value(v.Term, env).nodes, 1), kinds: isOther}
+		return value{nodes: deeper(in.value(v.Term, env).nodes, 1), kinds: isSet}
 	case *ast.ArrayComprehension:
-		return value{nodes: deeper(in.value(v.Term, env).nodes, 1), kinds: isOther}
+		return value{nodes: deeper(in.value(v.Term, env).nodes, 1), kinds: isArray}
+	case *ast.ObjectComprehension:
+		return value{kinds: isObject}
 	}
 	return value{}
 }
 
-func literal(each func(func(*ast.Term))) value {
-	v := value{kinds: isOther}
+func literal(kind uint8, each func(func(*ast.Term))) value {
+	v := value{kinds: kind}
 	each(func(t *ast.Term) { v.consts = append(v.consts, constOf(t)...) })
 	return v
 }
@@ -309,6 +405,10 @@ func (in *inference) ref(r ast.Ref, env map[ast.Var]*value) value {
 
 func (in *inference) follow(v value, path ast.Ref, env map[ast.Var]*value) value {
 	for _, key := range path {
+		if in.step != nil {
+			x, isVar := key.Value.(ast.Var)
+			in.step(in.at, v, key, !isVar || in.bound[x])
+		}
 		var next value
 		for _, n := range v.nodes {
 			switch name, constant := key.Value.(ast.String); {
@@ -323,6 +423,7 @@ func (in *inference) follow(v value, path ast.Ref, env map[ast.Var]*value) value
 				}
 			}
 		}
+		next.bools = canTrue | canFalse
 		v = next
 	}
 	return v

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -243,13 +244,16 @@ func within(ref ast.Ref, roots []ast.Ref, test bool) bool {
 	return slices.ContainsFunc(roots, func(root ast.Ref) bool { return ref.HasPrefix(root) })
 }
 
-// checkTerms looks at every term of a rule: references under data, with, numbers.
+// checkTerms looks at every term of a rule: references under data, with, single equals signs, numbers, letters.
 func (u *unit) checkTerms(r *ast.Rule, roots []ast.Ref, scope map[ast.Var]ast.Ref, test bool) {
 	ast.WalkNodes(r, func(n ast.Node) bool {
 		switch x := n.(type) {
 		case *ast.Expr:
 			if len(x.With) > 0 && !test {
 				u.add(x.Location, "with is for tests: a rule that changes its own input decides on something else")
+			}
+			if x.IsCall() && !test && x.Operator().Equal(ast.Equality.Ref()) {
+				u.add(x.Location, "= gives a name a value where it has none, and compares where it has one: write == to compare, := to name")
 			}
 		case *ast.Term:
 			u.checkTerm(x, roots, scope, test)
@@ -270,9 +274,23 @@ func (u *unit) checkTerm(t *ast.Term, roots []ast.Ref, scope map[ast.Var]ast.Ref
 		} else if !constantRef(full) {
 			u.add(t.Location, "%s: a reference under data must be ground; give the document a name first", v)
 		}
+	case ast.Var:
+		u.checkLetters(t, string(v))
+	case ast.String:
+		u.checkLetters(t, string(v))
 	case ast.Number:
 		if n, ok := v.Int64(); !ok || n > unbounded || n < -unbounded {
 			u.add(t.Location, "%s is not an integer up to 2^53", v)
+		}
+	}
+}
+
+// checkLetters refuses letters that look like others, and texts that are no codes: no code of the input has either.
+func (u *unit) checkLetters(t *ast.Term, s string) {
+	for _, c := range s {
+		if c > unicode.MaxASCII || c < ' ' {
+			u.add(t.Location, "%+q is not ASCII: names and codes are, so that no letter is taken for another", s)
+			return
 		}
 	}
 }

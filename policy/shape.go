@@ -36,6 +36,7 @@ type shape struct {
 	known    bool                 // enum is open for values that match the pattern
 	terms    map[string]*ast.Term // of enum
 	pattern  func(string) bool
+	text     string // of pattern
 	date     bool
 }
 
@@ -182,7 +183,7 @@ func stringShape(n *schemaNode) (*shape, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.pattern = match
+		s.pattern, s.text = match, pattern
 	}
 	if s.enum != nil {
 		s.terms = make(map[string]*ast.Term, len(s.enum))
