@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -22,18 +21,18 @@ const (
 // What it refuses it lists in a *BuildError; then there is no Set, and whatever is active stays active.
 func Build(in Inputs) (*Set, error) {
 	set, err := build(in)
-	var refused *BuildError
-	if errors.As(err, &refused) {
-		in.quote(refused.Findings)
-	}
-	return set, err
+	return set, in.quoted(err)
 }
 
-func build(in Inputs) (*Set, error) {
-	b := &builder{in: in, found: &findings{}, set: &Set{
+func newBuilder(in Inputs) *builder {
+	return &builder{in: in, found: &findings{}, set: &Set{
 		declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
 		revisions: map[string]string{}, sources: map[string]Source{},
 	}}
+}
+
+func build(in Inputs) (*Set, error) {
+	b := newBuilder(in)
 	if err := b.data(); err != nil {
 		return nil, err
 	}
@@ -145,19 +144,14 @@ func (b *builder) declaration(j string) {
 
 // baseline compiles common: its rules, the helpers that all share, and its tests.
 func (b *builder) baseline() error {
-	u := commonUnit(b.found)
-	b.common = u
-	u.parse(b.in.Common, factsFile, codesFile)
-	u.checkDefaults()
-	u.checkHelpers()
-	if err := b.found.err(); err != nil {
+	if err := b.parseCommon(); err != nil {
 		return err
 	}
+	u := b.common
 	c := u.compile(u.modules)
 	if err := b.found.err(); err != nil {
 		return err
 	}
-	b.archetypes(u)
 	b.set.pkg = b.layer(u, c, LayerCommon, "data.liaison.common.pkg")
 	b.set.rcp = b.layer(u, c, LayerCommon, "data.liaison.common.rcp")
 	if b.set.pkg != nil && b.set.pkg.recipient {
@@ -176,6 +170,17 @@ func (b *builder) archetypes(u *unit) {
 			b.bases[a.pkg()] = u.documents(a.pkg(), b.set.registry)
 		}
 	}
+}
+
+// parseCommon parses the rules of common.
+func (b *builder) parseCommon() error {
+	u := commonUnit(b.found)
+	b.common = u
+	u.parse(b.in.Common, factsFile, codesFile)
+	u.checkDefaults()
+	u.checkHelpers()
+	b.archetypes(u)
+	return b.found.err()
 }
 
 // checkRequired refuses a baseline in which a required rule is not there, or another one says that it is met.
@@ -236,17 +241,10 @@ func (b *builder) jurisdiction(j string) {
 }
 
 func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
-	u := jurisdictionUnit(j, f)
-	u.bases = b.bases
-	u.parse(b.in.Rules[j])
-	u.checkDefaults()
-	u.checkInherited()
-	u.checkHelpers()
+	u, modules := b.parseRules(j, f)
 	if len(f.list) > 0 {
 		return nil
 	}
-	modules := maps.Clone(u.modules)
-	maps.Copy(modules, u.shared(b.common.modules))
 	c := u.compile(modules)
 	if len(f.list) > 0 {
 		return nil
@@ -266,6 +264,19 @@ func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 		local.checkSteps(u.input, j, slices.Collect(maps.Values(layers))...)
 	}
 	return layers
+}
+
+// parseRules parses a jurisdiction's rules, and lists the modules that they are compiled with.
+func (b *builder) parseRules(j string, f *findings) (*unit, map[string]*ast.Module) {
+	u := jurisdictionUnit(j, f)
+	u.bases = b.bases
+	u.parse(b.in.Rules[j])
+	u.checkDefaults()
+	u.checkInherited()
+	u.checkHelpers()
+	modules := maps.Clone(u.modules)
+	maps.Copy(modules, u.shared(b.common.modules))
+	return u, modules
 }
 
 // schemas gives the type checker the schema of the input.

@@ -239,7 +239,7 @@ func (in Inputs) quote(list []Finding) {
 		if f.Line == 0 {
 			continue
 		}
-		text := in.file(f.Input, f.File)
+		text := in.source(f.Input).Files[f.File]
 		for range f.Line - 1 {
 			_, text, _ = bytes.Cut(text, []byte("\n"))
 		}
@@ -248,16 +248,4 @@ func (in Inputs) quote(list []Finding) {
 			f.Source = strings.TrimSuffix(string(line), "\r")
 		}
 	}
-}
-
-// file returns a file of an input.
-func (in Inputs) file(input, name string) []byte {
-	owner := inputOwner(input)
-	switch input {
-	case "common":
-		return in.Common.Files[name]
-	case "declared/" + owner:
-		return in.Declared[owner].Files[name]
-	}
-	return in.Rules[owner].Files[name]
 }
