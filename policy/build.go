@@ -26,7 +26,7 @@ func Build(in Inputs) (*Set, error) {
 
 func newBuilder(in Inputs) *builder {
 	return &builder{in: in, found: &findings{}, set: &Set{
-		declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
+		memo: newMemo(memoSize), declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
 		revisions: map[string]string{}, sources: map[string]Source{},
 	}}
 }
@@ -113,7 +113,7 @@ func required(reg *registry) map[string]map[string][]requiredRule {
 	for _, id := range sortedKeys(reg.Rules) {
 		rule := reg.Rules[id]
 		for _, phase := range rule.Required {
-			r := requiredRule{id, ast.StringTerm(id)}
+			r := requiredRule{id, reg.order[id]}
 			m[phase][classFull] = append(m[phase][classFull], r)
 			if rule.Structure {
 				m[phase][classCorrection] = append(m[phase][classCorrection], r)
@@ -159,6 +159,12 @@ func (b *builder) baseline() error {
 	}
 	b.set.pkg.phase, b.set.rcp.phase = phasePackage, phaseRecipient
 	b.checkRequired()
+	if err := b.found.err(); err != nil {
+		return err
+	}
+	if err := u.slice(c, b.set.pkg, b.set.rcp); err != nil {
+		u.addErrors("", err)
+	}
 	return b.found.err()
 }
 
@@ -259,6 +265,10 @@ func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 		}
 	}
 	if len(f.list) == 0 {
+		if err := u.slice(c, slices.Collect(maps.Values(layers))...); err != nil {
+			u.addErrors("", err)
+			return nil
+		}
 		local := &builder{in: b.in, set: b.set, common: b.common, bases: b.bases, found: f}
 		local.runTests(u, modules, j)
 		local.checkSteps(u.input, j, slices.Collect(maps.Values(layers))...)

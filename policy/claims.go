@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 //go:embed schema/input.json
@@ -16,54 +14,6 @@ var (
 	inputShape   = mustShape(inputSchema)
 	claimedShape = inputShape.member("claimed")
 )
-
-// view reads an object that was built by a shape.
-type view struct {
-	s *shape
-	o ast.Object
-}
-
-func (v view) term(name string) (*ast.Term, *shape) {
-	f := &v.s.fields[v.s.index[name]]
-	return v.o.Get(f.key), f.shape
-}
-
-func (v view) object(name string) view {
-	t, s := v.term(name)
-	return view{s, t.Value.(ast.Object)}
-}
-
-func (v view) text(name string) string {
-	t, _ := v.term(name)
-	return string(t.Value.(ast.String))
-}
-
-func (v view) flag(name string) bool {
-	t, _ := v.term(name)
-	return bool(t.Value.(ast.Boolean))
-}
-
-func (v view) integer(name string) int {
-	t, _ := v.term(name)
-	n, _ := t.Value.(ast.Number).Int()
-	return n
-}
-
-// each calls f for each element of an array of objects.
-func (v view) each(name string, f func(view)) {
-	t, s := v.term(name)
-	t.Value.(*ast.Array).Foreach(func(e *ast.Term) { f(view{s.items, e.Value.(ast.Object)}) })
-}
-
-func (v view) texts(name string) []string {
-	t, _ := v.term(name)
-	a := t.Value.(*ast.Array)
-	list := make([]string, a.Len())
-	for i := range list {
-		list[i] = string(a.Elem(i).Value.(ast.String))
-	}
-	return list
-}
 
 // claims are the claimed values that Go reads to resolve facts.
 type claims struct {

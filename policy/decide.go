@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/version"
 )
@@ -31,7 +30,7 @@ func (s *Set) decide(ctx context.Context, timeout time.Duration, r Request) (ds 
 	if s == nil {
 		return denyWithoutSet(r), nil
 	}
-	return s.decideAll(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry}, &r)
+	return s.decideAll(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry, memo: s.memo}, &r)
 }
 
 func denyWithoutSet(r Request) []Decision {
@@ -58,12 +57,11 @@ func (s *Set) decideAll(e *evaluation, r *Request) ([]Decision, error) {
 		}
 		return ds, nil
 	}
-	shared := p.shared
-	common, err := e.ask(s.pkg, shared)
+	common, err := e.say(s.pkg, sources{shared: p.record})
 	if err != nil {
 		return nil, err
 	}
-	ask := &asking{evaluation: e, pack: p, common: common, shared: shared}
+	ask := &asking{evaluation: e, pack: p, common: common}
 	for i, rec := range r.Recipients {
 		if ds[i], err = ask.recipient(rec); err != nil {
 			return nil, err
@@ -84,7 +82,6 @@ type asking struct {
 	*evaluation
 	pack   *pack
 	common *says
-	shared *ast.Term
 	send   *says // of a sender whose rules do not look at the recipient
 }
 
@@ -92,16 +89,16 @@ type asking struct {
 func (a *asking) recipient(rec Recipient) (Decision, error) {
 	s, r := a.pack.set, a.pack.r
 	o := a.pack.own(rec)
-	input := a.pack.fullInput(o)
+	in := sources{a.pack.record, o.record}
 	v := newVerdict(s, r, rec.ID)
 	v.class = o.class
-	baseline, err := a.ask(s.rcp, input)
+	baseline, err := a.say(s.rcp, in)
 	if err != nil {
 		return Decision{}, err
 	}
 	v.baseline(a.common, baseline)
 	for _, w := range a.layers(o) {
-		if err := a.national(v, w, input); err != nil {
+		if err := a.national(v, w, in); err != nil {
 			return Decision{}, err
 		}
 	}
@@ -132,7 +129,7 @@ func (a *asking) layers(o *own) []who {
 	return list
 }
 
-func (a *asking) national(v *verdict, w who, input *ast.Term) error {
+func (a *asking) national(v *verdict, w who, in sources) error {
 	s := a.pack.set
 	v.uses("declared/"+w.jurisdiction, "rules/"+w.jurisdiction)
 	name := w.jurisdiction + "/" + w.kind
@@ -145,9 +142,9 @@ func (a *asking) national(v *verdict, w who, input *ast.Term) error {
 		return nil
 	}
 	if w.kind == "send" && !l.recipient {
-		return a.sendOnce(v, l)
+		return a.sendOnce(v, l, in)
 	}
-	said, err := a.ask(l, input)
+	said, err := a.say(l, in)
 	if err != nil {
 		return err
 	}
@@ -156,9 +153,9 @@ func (a *asking) national(v *verdict, w who, input *ast.Term) error {
 }
 
 // sendOnce asks a sender whose rules do not look at the recipient once for the package.
-func (a *asking) sendOnce(v *verdict, l *layer) error {
+func (a *asking) sendOnce(v *verdict, l *layer, in sources) error {
 	if a.send == nil {
-		said, err := a.ask(l, a.shared)
+		said, err := a.say(l, in)
 		if err != nil {
 			return err
 		}

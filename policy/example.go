@@ -94,5 +94,5 @@ func (c cast) input(from, to, originator Party, text string) *ast.Term {
 	if err != nil {
 		panic(err)
 	}
-	return p.fullInput(p.own(r.Recipients[0]))
+	return wholeInput(sources{p.record, p.own(r.Recipients[0]).record})
 }

@@ -1,26 +1,29 @@
 package policy
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"time"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // pack is the part of the input that all recipients of a package share, and what Go read of it.
 type pack struct {
+	*record
 	set     *Set
 	r       *Request
 	today   string
 	claims  claims
 	related []lookedUp
-	pairs   [][2]*ast.Term
-	shared  *ast.Term // of pairs
-	json    []byte
+	party   checkedParty // the sender
 }
 
 // The two parts of the input: what all recipients share, and what is a recipient's own.
-var sharedShape, ownShape = splitShape(inputShape, ownMembers)
+var (
+	sharedShape, ownShape   = splitShape(inputShape, ownMembers)
+	sharedPlaces, ownPlaces = newPlaces(sharedShape, false), newPlaces(ownShape, true)
+	claimedPlaces           = sharedPlaces.member("claimed")
+)
 
 // splitShape parts the members of an object into those that are not named and those that are.
 func splitShape(s *shape, names []string) (rest, named *shape) {
@@ -39,21 +42,21 @@ func splitShape(s *shape, names []string) (rest, named *shape) {
 // newPack builds the shared part. An error means that the claims are not what the schema knows.
 func (s *Set) newPack(r *Request) (*pack, error) {
 	now := r.Now.UTC()
-	p := &pack{set: s, r: r, today: now.Format(time.DateOnly)}
-	claimed, total, nationalFields, err := claimedShape.parse(r.Claimed, make([]byte, 0, 3072))
+	p := &pack{set: s, r: r, today: now.Format(time.DateOnly), record: sharedPlaces.record(make([]byte, 0, len(r.Claimed)+5120))}
+	if !json.Valid(r.Claimed) {
+		return nil, errors.New("claims: not a JSON text")
+	}
+	o := newObject(sharedPlaces, p.record)
+	o.text("action", r.Action)
+	o.number("attachments", r.Attachments)
+	nationalFields, err := o.parsed("claimed", r.Claimed)
 	if err != nil {
 		return nil, err
 	}
-	v := view{claimedShape, claimed.Value.(ast.Object)}
+	v := view{p.record, claimedPlaces}
+	p.party = s.party(r.Sender)
 	p.claims = readClaims(v)
 	p.related = p.relations()
-	p.json = make([]byte, 0, len(total)+2560)
-	o := newObject(sharedShape, &p.json)
-	o.text("action", r.Action)
-	o.number("attachments", r.Attachments)
-	f := o.next("claimed")
-	p.json = append(p.json, total...)
-	o.add(f, claimed)
 	o.number("content_size", int(min(r.ContentSize, unbounded)))
 	o.object("derived", func(d *object) { p.derived(d, v, nationalFields) })
 	o.object("justification", func(t *object) { writeText(t, r.Justification) })
@@ -64,8 +67,7 @@ func (s *Set) newPack(r *Request) (*pack, error) {
 	o.object("sender", p.sender)
 	o.object("texts", p.texts)
 	o.text("today", p.today)
-	p.shared = o.end()
-	p.pairs = o.pairs
+	o.end()
 	return p, nil
 }
 
@@ -116,7 +118,7 @@ func (p *pack) derived(d *object, v view, nationalFields bool) {
 	d.flag("request_incomplete", incomplete(text, v.object("request")))
 	d.text("retention", retention)
 	d.number("retention_days", days)
-	d.flag("sender_competent", slices.Contains(p.set.party(p.r.Sender).Competences, p.claims.purpose))
+	d.flag("sender_competent", slices.Contains(p.party.Competences, p.claims.purpose))
 	d.flag("sensitive", sub.special || sub.minors)
 	d.flag("special", sub.special)
 	d.number("subjects", sub.count)
@@ -218,7 +220,7 @@ func (p *pack) legalBasis(v view) string {
 }
 
 func (p *pack) sender(o *object) {
-	party := p.set.party(p.r.Sender)
+	party := &p.party
 	o.flag("active", party.Active)
 	o.texts("competences", party.Competences)
 	o.flag("dir977_bound", p.set.facts.flag(tableDir977, party.Jurisdiction, p.today))
@@ -236,26 +238,18 @@ func writeText(o *object, t Text) {
 
 // texts makes the texts total: what is not there is a text of no length. Texts that no rule knows are left out.
 func (p *pack) texts(o *object) {
-	for i := range o.s.fields {
-		f := o.next(o.s.fields[i].name)
-		t, ok := p.r.Texts[f.name]
-		if !ok {
-			p.json = append(p.json, noTextJSON...)
-			o.add(f, noText)
-			continue
-		}
-		c := newObject(f.shape, o.out)
-		writeText(&c, t)
-		o.add(f, c.end())
+	for _, f := range o.p.kids {
+		o.object(f.name, func(c *object) {
+			t, ok := p.r.Texts[f.name]
+			if !ok {
+				t = noText
+			}
+			writeText(c, t)
+		})
 	}
 }
 
-var noText, noTextJSON = func() (*ast.Term, []byte) {
-	var out []byte
-	o := newObject(inputShape.member("justification"), &out)
-	writeText(&o, NewText(""))
-	return o.end(), out
-}()
+var noText = NewText("")
 
 // senderBound: whoever is not known to be free of the directive is bound by it.
 func (p *pack) senderBound() bool {

@@ -17,11 +17,14 @@ import (
 // layer is one compiled entry package: a query that returns everything that it says.
 type layer struct {
 	name     string // LayerCommon, or "<j>/send" and so on
+	pkg      string
 	phase    string // of common
 	compiler *ast.Compiler
 	query    ast.Body
 	parts    []string // names of the elements of the answer
 	docs     *documents
+	fast     *ast.Compiler // of the slices
+	slices   []*slice
 	// recipient is false when nothing in the layer looks at the recipient: then it is asked once for a package.
 	recipient bool
 }
@@ -39,7 +42,7 @@ type saying struct {
 type says struct {
 	*layer
 	allow   bool
-	met     ast.Set // of common
+	met     ruleSet // of common
 	sayings []saying
 	bad     bool // something was said that the registry does not know
 }
@@ -48,24 +51,32 @@ var answerVar = ast.VarTerm("answer")
 
 // newLayer compiles the query of an entry package that has some of the names; the compiler holds its modules.
 func newLayer(name, pkg string, c *ast.Compiler, docs *documents) (*layer, error) {
-	l := &layer{name: name, compiler: c, docs: docs}
+	l := &layer{name: name, pkg: pkg, compiler: c, docs: docs}
 	root := ast.MustParseRef(pkg)
+	var err error
+	if l.parts, l.query, err = entryQuery(c, root); err != nil {
+		return nil, err
+	}
+	l.recipient = project(c, c.GetRulesWithPrefix(root)).own()
+	return l, nil
+}
+
+// entryQuery makes the query for all that a package says, and names its parts.
+func entryQuery(c *ast.Compiler, root ast.Ref) (parts []string, query ast.Body, err error) {
 	var terms []*ast.Term
 	for _, part := range append([]string{"allow", "met"}, sayingKinds...) {
 		ref := root.Append(ast.StringTerm(part))
 		if len(c.GetRulesExact(ref)) == 0 {
 			continue
 		}
-		l.parts = append(l.parts, part)
+		parts = append(parts, part)
 		terms = append(terms, ast.NewTerm(ref))
 	}
-	query, err := c.QueryCompiler().Compile(ast.NewBody(ast.Equality.Expr(answerVar, ast.ArrayTerm(terms...))))
+	query, err = c.QueryCompiler().Compile(ast.NewBody(ast.Equality.Expr(answerVar, ast.ArrayTerm(terms...))))
 	if err != nil {
-		return nil, fmt.Errorf("query of %s: %w", pkg, err)
+		return nil, nil, fmt.Errorf("query of %s: %w", root, err)
 	}
-	l.query = query
-	l.recipient = dependsOnRecipient(c, root)
-	return l, nil
+	return parts, query, nil
 }
 
 // evaluation is the running of queries for one request: they share a deadline.
@@ -74,6 +85,51 @@ type evaluation struct {
 	cancel topdown.Cancel
 	reg    *registry
 	tracer topdown.QueryTracer // nil but when a Set is built
+	memo   *memo               // nil: nothing is remembered
+	key    []byte
+}
+
+// say answers what the layer says of an input, from the memo as far as it was asked about the same before.
+func (e *evaluation) say(l *layer, in sources) (*says, error) {
+	if e.memo == nil {
+		return e.ask(l, wholeInput(in))
+	}
+	all := &says{layer: l}
+	for _, one := range l.slices {
+		s, err := e.recall(l, one, in)
+		if err != nil {
+			return nil, err
+		}
+		all.add(s)
+	}
+	return all, nil
+}
+
+// recall answers what one slice says.
+func (e *evaluation) recall(l *layer, one *slice, in sources) (*says, error) {
+	e.key = one.looks.key(append(e.key[:0], one.id...), in)
+	if s := e.memo.get(e.key); s != nil {
+		return s, nil
+	}
+	key := string(e.key)
+	answer, err := e.run(l.fast, one.query, len(one.parts), one.looks.input(in))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
+	}
+	s := l.read(one.parts, answer, e.reg)
+	e.memo.add(key, s)
+	return s, nil
+}
+
+// add takes what another part of the layer said.
+func (s *says) add(part *says) {
+	s.allow = s.allow || part.allow
+	s.bad = s.bad || part.bad
+	s.met.add(part.met)
+	if len(part.sayings) > 0 && s.sayings == nil {
+		s.sayings = make([]saying, 0, 12)
+	}
+	s.sayings = append(s.sayings, part.sayings...)
 }
 
 // emptyStore has no data: everything that rules read is in the input or in the rules.
@@ -90,17 +146,17 @@ var emptyRead = func() storage.Transaction {
 
 // ask runs the layer's query on an input. An error means that the engine failed, not that anything is denied.
 func (e *evaluation) ask(l *layer, input *ast.Term) (*says, error) {
-	answer, err := e.run(l, input)
+	answer, err := e.run(l.compiler, l.query, len(l.parts), input)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
 	}
-	return l.read(answer, e.reg), nil
+	return l.read(l.parts, answer, e.reg), nil
 }
 
 var noMetrics = metrics.NoOp()
 
-func (e *evaluation) run(l *layer, input *ast.Term) (*ast.Array, error) {
-	q := topdown.NewQuery(l.query).WithCompiler(l.compiler).WithStore(emptyStore).WithTransaction(emptyRead).
+func (e *evaluation) run(c *ast.Compiler, query ast.Body, parts int, input *ast.Term) (*ast.Array, error) {
+	q := topdown.NewQuery(query).WithCompiler(c).WithStore(emptyStore).WithTransaction(emptyRead).
 		WithInput(input).WithCancel(e.cancel).WithStrictBuiltinErrors(true).WithMetrics(noMetrics)
 	if e.tracer != nil {
 		q = q.WithQueryTracer(e.tracer)
@@ -117,16 +173,16 @@ func (e *evaluation) run(l *layer, input *ast.Term) (*ast.Array, error) {
 		return nil, fmt.Errorf("%d answers instead of one", len(answers))
 	}
 	a, ok := answers[0].Value.(*ast.Array)
-	if !ok || a.Len() != len(l.parts) {
+	if !ok || a.Len() != parts {
 		return nil, errors.New("the answer has another form")
 	}
 	return a, nil
 }
 
 // read turns an answer into what was said. An allow that is not exactly true is none.
-func (l *layer) read(a *ast.Array, reg *registry) *says {
+func (l *layer) read(parts []string, a *ast.Array, reg *registry) *says {
 	s := &says{layer: l}
-	for i, part := range l.parts {
+	for i, part := range parts {
 		v := a.Elem(i).Value
 		if part == "allow" {
 			s.allow = v == ast.Value(ast.Boolean(true))
@@ -138,7 +194,7 @@ func (l *layer) read(a *ast.Array, reg *registry) *says {
 			continue
 		}
 		if part == "met" {
-			s.met = set
+			s.met = reg.ruleSet(set)
 		} else if set.Len() > 0 {
 			s.readSayings(part, set, reg)
 		}
@@ -226,41 +282,5 @@ func paramsOf(v ast.Value) (ast.Object, bool) {
 
 // ownMembers are the members of the input that belong to a recipient.
 var ownMembers = []string{"facts", "permissions", "recipient"}
-
-// dependsOnRecipient reports whether a rule under root, or a rule that one of them refers to, looks at the recipient.
-// A reference whose member cannot be told counts as one that does.
-func dependsOnRecipient(c *ast.Compiler, root ast.Ref) bool {
-	seen := map[*ast.Rule]bool{}
-	queue := c.GetRulesWithPrefix(root)
-	found := false
-	for len(queue) > 0 && !found {
-		r := queue[0]
-		queue = queue[1:]
-		if seen[r] {
-			continue
-		}
-		seen[r] = true
-		ast.WalkRefs(r, func(ref ast.Ref) bool {
-			if ref.HasPrefix(ast.InputRootRef) {
-				found = found || looksAtRecipient(ref)
-			}
-			return false
-		})
-		for _, dep := range slices.Collect(maps.Keys(c.Graph.Dependencies(r))) {
-			if rule, ok := dep.(*ast.Rule); ok {
-				queue = append(queue, rule)
-			}
-		}
-	}
-	return found
-}
-
-func looksAtRecipient(ref ast.Ref) bool {
-	if len(ref) < 2 {
-		return true
-	}
-	name, ok := ref[1].Value.(ast.String)
-	return !ok || slices.Contains(ownMembers, string(name))
-}
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

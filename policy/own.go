@@ -1,10 +1,6 @@
 package policy
 
-import (
-	"slices"
-
-	"github.com/open-policy-agent/opa/v1/ast"
-)
+import "slices"
 
 // Classes of a message towards one recipient: which rules and layers are asked.
 const (
@@ -24,13 +20,12 @@ var received = []string{"delivered", "acknowledged", "withdrawn"}
 
 // own is the part of the input that belongs to one recipient.
 type own struct {
+	*record
 	recipient  checkedParty
 	class      string
 	route      string
 	assurances []string // that the recipient's jurisdiction has declared
 	origins    []origin
-	pairs      [][2]*ast.Term
-	json       []byte
 }
 
 func (p *pack) own(r Recipient) *own {
@@ -41,20 +36,13 @@ func (p *pack) own(r Recipient) *own {
 	if d := p.set.declared[r.Jurisdiction]; d != nil {
 		o.assurances = d.assurances(p.today)
 	}
-	o.json = make([]byte, 0, 1024)
-	w := newObject(ownShape, &o.json)
+	o.record = ownPlaces.record(make([]byte, 0, 1536))
+	w := newObject(ownPlaces, o.record)
 	w.object("facts", func(f *object) { p.writeFacts(f, o) })
 	w.object("permissions", func(f *object) { p.writePermissions(f, o) })
 	w.object("recipient", func(f *object) { p.writeRecipient(f, o) })
 	w.end()
-	o.pairs = w.pairs
 	return o
-}
-
-// fullInput joins the two parts; the members stay what they are.
-func (p *pack) fullInput(o *own) *ast.Term {
-	pairs := make([][2]*ast.Term, 0, len(p.pairs)+len(o.pairs))
-	return ast.ObjectTerm(append(append(pairs, p.pairs...), o.pairs...)...)
 }
 
 // route says which law carries the package to this recipient.

@@ -54,6 +54,30 @@ type registry struct {
 	V     int                      `json:"v"`
 	Rules map[string]registryRule  `json:"rules"`
 	Codes map[string]*registryCode `json:"codes"`
+
+	order map[string]int // of the rules
+}
+
+// ruleSet is a set of baseline rules, by their order in the registry.
+type ruleSet [2]uint64
+
+const maxBaselineRules = 128
+
+func (s *ruleSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+
+func (s *ruleSet) add(t ruleSet) { s[0], s[1] = s[0]|t[0], s[1]|t[1] }
+
+// ruleSet reads the ids of rules; one that the registry does not have is none.
+func (r *registry) ruleSet(set ast.Set) ruleSet {
+	var s ruleSet
+	set.Foreach(func(t *ast.Term) {
+		if id, ok := t.Value.(ast.String); ok {
+			if i, ok := r.order[string(id)]; ok {
+				s[i/64] |= 1 << (i % 64)
+			}
+		}
+	})
+	return s
 }
 
 // registryRule is a baseline rule: the phases in which it must be met, and whether it is structure, which holds for
@@ -89,6 +113,13 @@ func parseRegistry(b []byte) (*registry, error) {
 	var r registry
 	if err := decodeStrict(b, &r); err != nil {
 		return nil, err
+	}
+	if len(r.Rules) > maxBaselineRules {
+		return nil, fmt.Errorf("more than %d rules", maxBaselineRules)
+	}
+	r.order = map[string]int{}
+	for i, id := range sortedKeys(r.Rules) {
+		r.order[id] = i
 	}
 	for id, rule := range r.Rules {
 		for _, phase := range rule.Required {

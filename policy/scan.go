@@ -5,22 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // parse reads a JSON text as the shape says: closed, without repeated names, every absent optional member filled with
 // its default. It appends what it read to out, in the form of an input. free reports whether an object of any content
 // (kindFree) had any.
-func (s *shape) parse(text, out []byte) (t *ast.Term, total []byte, free bool, err error) {
+func (s *shape) parse(text, out []byte) (total []byte, free bool, err error) {
 	if !json.Valid(text) {
-		return nil, nil, false, notJSON(text)
+		return nil, false, notJSON(text)
 	}
-	p := parser{text: text, out: out}
-	if t, err = p.value(s); err != nil {
-		err = &placed{err: err, at: p.failed}
+	p := parser{text: text, record: &record{json: out}}
+	if err := p.value(s, nil); err != nil {
+		return nil, false, &placed{err: err, at: p.failed}
 	}
-	return t, p.out, p.free, err
+	return p.json, p.free, nil
 }
 
 // notJSON says where a text stops being JSON.
@@ -36,10 +34,10 @@ func notJSON(text []byte) error {
 
 // parser walks a text that is known to be valid JSON, so that it need not check the syntax again.
 type parser struct {
-	text []byte
-	at   int
-	out  []byte // the same as JSON, total and with sorted names
-	free bool
+	text    []byte
+	at      int
+	*record // what was read: the same as JSON, total and with sorted names
+	free    bool
 
 	failed int // where the innermost value begins that is refused
 }
@@ -98,22 +96,29 @@ func (p *parser) skipScalar() {
 	}
 }
 
-func (p *parser) value(s *shape) (*ast.Term, error) {
+// value reads the value that begins here and, when it has a path, notes its place in the record.
+func (p *parser) value(s *shape, at *place) error {
 	c := p.space()
-	start := p.at
-	t, err := p.valueOf(s, c)
-	if err != nil && p.failed == 0 {
-		p.failed = start
+	start, begin := len(p.json), p.at
+	if err := p.bare(s, c, at); err != nil {
+		if p.failed == 0 {
+			p.failed = begin
+		}
+		return err
 	}
-	return t, err
+	if at != nil {
+		p.record.at[at.id] = span{uint32(start), uint32(len(p.json))}
+	}
+	return nil
 }
 
-func (p *parser) valueOf(s *shape, c byte) (*ast.Term, error) {
+func (p *parser) bare(s *shape, c byte, at *place) error {
 	switch {
 	case s.kind == kindObject && c == '{':
-		return p.object(s)
+		return p.object(s, at)
 	case s.kind == kindFree && c == '{':
-		return p.freeObject()
+		p.freeObject()
+		return nil
 	case s.kind == kindArray && c == '[':
 		return p.array(s)
 	case s.kind == kindString && c == '"':
@@ -122,42 +127,41 @@ func (p *parser) valueOf(s *shape, c byte) (*ast.Term, error) {
 		return p.integer(s)
 	case s.kind == kindBoolean && (c == 't' || c == 'f'):
 		p.skipScalar()
-		p.out = strconv.AppendBool(p.out, c == 't')
-		return ast.InternedTerm(c == 't'), nil
+		p.json = strconv.AppendBool(p.json, c == 't')
+		return nil
 	}
-	return nil, errors.New("wrong type")
+	return errors.New("wrong type")
 }
 
-func (p *parser) freeObject() (*ast.Term, error) {
+func (p *parser) freeObject() {
 	p.at++
 	if p.space() != '}' {
 		p.free = true
 	}
 	p.at--
 	p.skip()
-	p.out = append(p.out, "{}"...)
-	return ast.InternedEmptyObject, nil
+	p.json = append(p.json, "{}"...)
 }
 
-// object notes where each member begins, and then builds the members in the order of the shape.
-func (p *parser) object(s *shape) (*ast.Term, error) {
+// object notes where each member begins, and then reads the members in the order of the shape.
+func (p *parser) object(s *shape, at *place) error {
 	var slots [64]int
 	starts := slots[:len(s.fields)]
 	for p.at++; p.space() != '}'; {
 		begin := p.at
 		name, err := p.string()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		i, ok := s.index[string(name)]
 		if !ok || starts[i] != 0 {
 			p.failed = begin
 		}
 		if !ok {
-			return nil, fmt.Errorf("unknown member %q", name)
+			return fmt.Errorf("unknown member %q", name)
 		}
 		if starts[i] != 0 {
-			return nil, fmt.Errorf("member %q twice", name)
+			return fmt.Errorf("member %q twice", name)
 		}
 		p.space()
 		p.at++ // the colon
@@ -170,58 +174,63 @@ func (p *parser) object(s *shape) (*ast.Term, error) {
 	}
 	p.at++
 	end := p.at
-	p.out = append(p.out, '{')
-	pairs := make([][2]*ast.Term, len(s.fields))
+	p.json = append(p.json, '{')
 	for i := range s.fields {
-		p.out = s.fields[i].appendName(p.out, i)
-		term, err := p.member(&s.fields[i], starts[i])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.fields[i].name, err)
+		p.json = s.fields[i].appendName(p.json, i)
+		var kid *place
+		if at != nil {
+			kid = at.kids[i]
 		}
-		pairs[i] = [2]*ast.Term{s.fields[i].key, term}
+		if err := p.member(&s.fields[i], kid, starts[i]); err != nil {
+			return fmt.Errorf("%s: %w", s.fields[i].name, err)
+		}
 	}
 	p.at = end
-	p.out = append(p.out, '}')
-	return ast.ObjectTerm(pairs...), nil
+	p.json = append(p.json, '}')
+	return nil
 }
 
-func (p *parser) member(f *field, start int) (*ast.Term, error) {
-	if start == 0 {
-		if f.def == nil {
-			return nil, errors.New("missing")
-		}
-		p.out = append(p.out, f.defJSON...)
-		return f.def, nil
+func (p *parser) member(f *field, at *place, start int) error {
+	if start != 0 {
+		p.at = start
+		return p.value(f.shape, at)
 	}
-	p.at = start
-	return p.value(f.shape)
+	if f.defJSON == nil {
+		return errors.New("missing")
+	}
+	begin := uint32(len(p.json))
+	p.json = append(p.json, f.defJSON...)
+	if at != nil {
+		for i, f := range at.filled {
+			p.record.at[at.id+i] = span{begin + f.from, begin + f.to}
+		}
+	}
+	return nil
 }
 
-func (p *parser) array(s *shape) (*ast.Term, error) {
-	var terms []*ast.Term
-	p.out = append(p.out, '[')
-	for p.at++; p.space() != ']'; {
-		if len(terms) == s.max {
-			return nil, fmt.Errorf("more than %d elements", s.max)
+func (p *parser) array(s *shape) error {
+	n := 0
+	p.json = append(p.json, '[')
+	for p.at++; p.space() != ']'; n++ {
+		if n == s.max {
+			return fmt.Errorf("more than %d elements", s.max)
 		}
-		if len(terms) > 0 {
-			p.out = append(p.out, ',')
+		if n > 0 {
+			p.json = append(p.json, ',')
 		}
-		term, err := p.value(s.items)
-		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", len(terms), err)
+		if err := p.value(s.items, nil); err != nil {
+			return fmt.Errorf("element %d: %w", n, err)
 		}
-		terms = append(terms, term)
 		if p.space() == ',' {
 			p.at++
 		}
 	}
 	p.at++
-	if len(terms) < s.min {
-		return nil, fmt.Errorf("fewer than %d elements", s.min)
+	if n < s.min {
+		return fmt.Errorf("fewer than %d elements", s.min)
 	}
-	p.out = append(p.out, ']')
-	return ast.ArrayTerm(terms...), nil
+	p.json = append(p.json, ']')
+	return nil
 }
 
 // string reads the string that begins here. Without escapes it is a part of the text.
@@ -238,30 +247,30 @@ func (p *parser) string() ([]byte, error) {
 	return p.text[start+1 : p.at-1], nil
 }
 
-func (p *parser) str(s *shape) (*ast.Term, error) {
+func (p *parser) str(s *shape) error {
 	v, err := p.string()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if term, ok := s.terms[string(v)]; ok {
-		p.out = appendString(p.out, string(v))
-		return term, nil
+	if _, ok := s.terms[string(v)]; ok {
+		p.json = appendString(p.json, string(v))
+		return nil
 	}
 	value := string(v)
 	if !s.accepts(value) {
-		return nil, fmt.Errorf("%q is not a value of it", value)
+		return fmt.Errorf("%q is not a value of it", value)
 	}
-	p.out = appendString(p.out, value)
-	return ast.StringTerm(value), nil
+	p.json = appendString(p.json, value)
+	return nil
 }
 
-func (p *parser) integer(s *shape) (*ast.Term, error) {
+func (p *parser) integer(s *shape) error {
 	start := p.at
 	p.skipScalar()
 	n, err := strconv.Atoi(string(p.text[start:p.at]))
 	if err != nil || n < s.min || n > s.max {
-		return nil, fmt.Errorf("%s is not an integer from %d to %d", p.text[start:p.at], s.min, s.max)
+		return fmt.Errorf("%s is not an integer from %d to %d", p.text[start:p.at], s.min, s.max)
 	}
-	p.out = strconv.AppendInt(p.out, int64(n), 10)
-	return ast.InternedTerm(n), nil
+	p.json = strconv.AppendInt(p.json, int64(n), 10)
+	return nil
 }

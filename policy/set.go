@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // Inputs of Build. The keys of Declared and Rules are jurisdictions.
@@ -24,6 +22,7 @@ type Set struct {
 	pkg, rcp  *layer                               // the baseline
 	required  map[string]map[string][]requiredRule // ids of baseline rules by phase and class
 	layers    map[string]map[string]*layer         // of jurisdictions, by kind: send, receive, onward
+	memo      *memo
 	sampled   []string
 	samples   map[string]bool   // input names of samples
 	revisions map[string]string // input name to revision
@@ -32,8 +31,8 @@ type Set struct {
 
 // requiredRule is a baseline rule that has to be met.
 type requiredRule struct {
-	id   string
-	term *ast.Term
+	id string
+	at int // its place in a ruleSet
 }
 
 // Revisions maps "common", "declared/<j>" and "rules/<j>" to the revision of each input of the Set.

@@ -45,8 +45,7 @@ type field struct {
 	key      *ast.Term
 	shape    *shape
 	required bool
-	def      *ast.Term // value of an absent member that is not required
-	defJSON  []byte
+	defJSON  []byte // value of an absent member that is not required
 }
 
 // appendName appends the name of the i-th member of an object.
@@ -160,7 +159,7 @@ func (c *shapeCompiler) object(n *schemaNode) (*shape, error) {
 			if f.required {
 				return nil, fmt.Errorf("%s is required and has a default", name)
 			}
-			if f.def, f.defJSON, _, err = f.shape.parse(prop.Default, nil); err != nil {
+			if f.defJSON, _, err = f.shape.parse(prop.Default, nil); err != nil {
 				return nil, fmt.Errorf("%s: default: %w", name, err)
 			}
 		} else if !f.required {

@@ -49,7 +49,7 @@ func (v *verdict) baseline(pkg, rcp *says) {
 	for _, s := range []*says{pkg, rcp} {
 		denied := v.sayings(s)
 		for _, rule := range v.set.required[s.phase][v.class] {
-			if s.met.Contains(rule.term) || slices.Contains(denied, rule.id) {
+			if s.met.has(rule.at) || slices.Contains(denied, rule.id) {
 				continue
 			}
 			doc := s.docs.rules[rule.id]

@@ -298,12 +298,12 @@ func baselineVerdict(t interface{ Fatal(...any) }, s *Set, r Request) string {
 		return Denied
 	}
 	e := &evaluation{ctx: context.Background(), cancel: never{}, reg: s.registry}
-	common, err := e.ask(s.pkg, p.shared)
+	common, err := e.say(s.pkg, sources{shared: p.record})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := p.own(r.Recipients[0])
-	rcp, err := e.ask(s.rcp, p.fullInput(o))
+	rcp, err := e.say(s.rcp, sources{p.record, o.record})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +384,7 @@ func TestInputIsWhatWasEvaluated(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := p.own(r.Recipients[0])
-	if !in.Equal(p.fullInput(o)) {
+	if !in.Equal(wholeInput(sources{p.record, o.record})) {
 		t.Error("the recorded input is not the evaluated one")
 	}
 	if strings.Contains(string(d.Input.Shared), "courier") {
@@ -477,7 +477,7 @@ func TestReadAnswer(t *testing.T) {
 		`[true, {{"code": "national_limit", "note": "x"}}]`: {true, true}, `[true, {{"code": "national_limit", "hours": -1}}]`: {true, true},
 		`[true, {{"params": {}}}]`: {true, true}, `[true, {"national_review"}]`: {true, true}, `[true, {"minors_not_accepted"}]`: {true, true},
 	} {
-		s := l.read(ast.MustParseTerm(text).Value.(*ast.Array), reg)
+		s := l.read(l.parts, ast.MustParseTerm(text).Value.(*ast.Array), reg)
 		if s.allow != want.allow || s.bad != want.bad {
 			t.Errorf("%s: allow %v, bad %v", text, s.allow, s.bad)
 		}

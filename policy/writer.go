@@ -4,108 +4,130 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// object writes an object of a shape twice at once: as a term for the engine and as JSON for the record. Its members
-// are given in the order of the shape, all of them: anything else is a mistake of this package, and ends as an engine
-// failure.
+// object writes an object of a record. Its members are given in the order of the shape, all of them: anything else is
+// a mistake of this package, and ends as an engine failure.
 type object struct {
-	s     *shape
-	out   *[]byte
-	pairs [][2]*ast.Term
+	*record
+	s    *shape
+	p    *place // nil within a list
+	n    int    // members so far
+	from int
 }
 
-func newObject(s *shape, out *[]byte) object {
-	*out = append(*out, '{')
-	return object{s: s, out: out, pairs: make([][2]*ast.Term, 0, len(s.fields))}
+func newObject(p *place, r *record) object { return begin(p.shape, p, r) }
+
+func begin(s *shape, p *place, r *record) object {
+	o := object{record: r, s: s, p: p, from: len(r.json)}
+	r.json = append(r.json, '{')
+	return o
 }
 
 // next begins the next member, which must have this name.
-func (o *object) next(name string) *field {
-	i := len(o.pairs)
-	if i >= len(o.s.fields) || o.s.fields[i].name != name {
+func (o *object) next(name string) (*shape, *place) {
+	if o.n >= len(o.s.fields) || o.s.fields[o.n].name != name {
 		panic(fmt.Sprintf("member %s is not the next one of its object", name))
 	}
-	f := &o.s.fields[i]
-	*o.out = f.appendName(*o.out, i)
-	return f
+	f := &o.s.fields[o.n]
+	o.json = f.appendName(o.json, o.n)
+	var p *place
+	if o.p != nil {
+		p = o.p.kids[o.n]
+		o.at[p.id].from = uint32(len(o.json))
+	}
+	o.n++
+	return f.shape, p
 }
 
-// add ends the member that next began.
-func (o *object) add(f *field, t *ast.Term) { o.pairs = append(o.pairs, [2]*ast.Term{f.key, t}) }
+// done ends a member that is no object.
+func (o *object) done(p *place) {
+	if p != nil {
+		o.at[p.id].to = uint32(len(o.json))
+	}
+}
 
 // end closes the object.
-func (o *object) end() *ast.Term {
-	if len(o.pairs) != len(o.s.fields) {
-		panic(fmt.Sprintf("%d members instead of %d", len(o.pairs), len(o.s.fields)))
+func (o *object) end() {
+	if o.n != len(o.s.fields) {
+		panic(fmt.Sprintf("%d members instead of %d", o.n, len(o.s.fields)))
 	}
-	*o.out = append(*o.out, '}')
-	return ast.ObjectTerm(o.pairs...)
+	o.json = append(o.json, '}')
+	if o.p != nil {
+		o.at[o.p.id] = span{uint32(o.from), uint32(len(o.json))}
+	}
 }
 
 func (o *object) flag(name string, v bool) {
-	f := o.next(name)
-	*o.out = strconv.AppendBool(*o.out, v)
-	o.add(f, ast.InternedTerm(v))
+	_, p := o.next(name)
+	o.json = strconv.AppendBool(o.json, v)
+	o.done(p)
 }
 
 func (o *object) number(name string, v int) {
-	f := o.next(name)
-	*o.out = strconv.AppendInt(*o.out, int64(v), 10)
-	o.add(f, ast.InternedTerm(v))
+	_, p := o.next(name)
+	o.json = strconv.AppendInt(o.json, int64(v), 10)
+	o.done(p)
 }
 
 // text writes a string. A value that the member's enum does not have stays as it is: no rule compares with it, so it
 // meets nothing.
 func (o *object) text(name, v string) {
-	f := o.next(name)
-	o.add(f, writeString(f.shape, v, o.out))
-}
-
-func writeString(s *shape, v string, out *[]byte) *ast.Term {
-	*out = appendString(*out, v)
-	if t, ok := s.terms[v]; ok {
-		return t
-	}
-	return ast.StringTerm(v)
+	_, p := o.next(name)
+	o.json = appendString(o.json, v)
+	o.done(p)
 }
 
 // texts writes a list of strings; values that the enum of the elements does not have are left out.
 func (o *object) texts(name string, list []string) {
-	f := o.next(name)
-	a := newArray(o.out, len(list))
+	s, p := o.next(name)
+	sep := byte('[')
 	for _, v := range list {
-		if _, ok := f.shape.items.terms[v]; ok || f.shape.items.enum == nil {
-			a.item()
-			a.terms = append(a.terms, writeString(f.shape.items, v, o.out))
+		if _, ok := s.items.terms[v]; ok || s.items.enum == nil {
+			o.json = appendString(append(o.json, sep), v)
+			sep = ','
 		}
 	}
-	o.add(f, a.end())
+	o.close(sep, p)
 }
 
-// array writes a list of objects.
-type array struct {
-	out   *[]byte
-	terms []*ast.Term
-}
-
-func newArray(out *[]byte, n int) array {
-	*out = append(*out, '[')
-	return array{out: out, terms: make([]*ast.Term, 0, n)}
-}
-
-// item begins the next element.
-func (a *array) item() {
-	if len(a.terms) > 0 {
-		*a.out = append(*a.out, ',')
+// close ends a list, which has begun when the separator is a comma.
+func (o *object) close(sep byte, p *place) {
+	if sep == '[' {
+		o.json = append(o.json, sep)
 	}
+	o.json = append(o.json, ']')
+	o.done(p)
 }
 
-func (a *array) end() *ast.Term {
-	*a.out = append(*a.out, ']')
-	return ast.ArrayTerm(a.terms...)
+// object writes a member that is an object.
+func (o *object) object(name string, write func(*object)) {
+	s, p := o.next(name)
+	c := begin(s, p, o.record)
+	write(&c)
+	c.end()
+}
+
+// objects writes a member that is a list of n objects.
+func (o *object) objects(name string, n int, write func(int, *object)) {
+	s, p := o.next(name)
+	sep := byte('[')
+	for i := range n {
+		o.json = append(o.json, sep)
+		sep = ','
+		c := begin(s.items, nil, o.record)
+		write(i, &c)
+		c.end()
+	}
+	o.close(sep, p)
+}
+
+// parsed writes a member that is read from a text, which is known to be JSON. free is as in shape.parse.
+func (o *object) parsed(name string, text []byte) (free bool, err error) {
+	s, p := o.next(name)
+	q := parser{text: text, record: o.record}
+	err = q.value(s, p)
+	return q.free, err
 }
 
 // appendString appends a JSON string.
@@ -122,25 +144,4 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
-}
-
-// object writes a member that is an object.
-func (o *object) object(name string, write func(*object)) {
-	f := o.next(name)
-	c := newObject(f.shape, o.out)
-	write(&c)
-	o.add(f, c.end())
-}
-
-// objects writes a member that is a list of n objects.
-func (o *object) objects(name string, n int, write func(int, *object)) {
-	f := o.next(name)
-	a := newArray(o.out, n)
-	for i := range n {
-		a.item()
-		c := newObject(f.shape.items, o.out)
-		write(i, &c)
-		a.terms = append(a.terms, c.end())
-	}
-	o.add(f, a.end())
 }
