@@ -117,6 +117,7 @@ func (s *Service) SetAdmission(ctx context.Context, c Caller, agency string, wan
 		return nil, v.refuse(ctx, r)
 	}
 	set := &Admission{Agency: agency}
+	s.turning.RLock() // what is declared stays so until the row is written
 	set.Receipt, err = v.commitRegistry(ctx, func(tx *Tx) ([]audit.Entry, *Refusal, error) {
 		old, known, waiting, err := v.agencyNow(tx, agency)
 		if err != nil {
@@ -140,6 +141,7 @@ func (s *Service) SetAdmission(ctx context.Context, c Caller, agency string, wan
 		set.Standing, set.Proposal = next.standing(), m.waiting
 		return []audit.Entry{e}, nil, nil
 	})
+	s.turning.RUnlock()
 	if err != nil {
 		return nil, err
 	}

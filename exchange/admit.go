@@ -2,17 +2,13 @@ package exchange
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
-	"github.com/liaison-exchange/liaison/policy"
 )
 
 // Admit puts an agency into the registry, or changes its row: an act of the
@@ -63,6 +59,8 @@ func (s *Service) row(agency string, says Standing) (Agency, error) {
 
 // admit changes an agency's row to what next makes of it.
 func (s *Service) admit(ctx context.Context, agency string, next func(old Agency, known bool) (Agency, error)) error {
+	s.turning.RLock() // what is declared stays so until the row is written
+	defer s.turning.RUnlock()
 	return s.act(ctx, ActAdmit, func(tx *Tx, e *audit.Entry) error {
 		reg, err := tx.Registry()
 		if err != nil {
@@ -133,54 +131,6 @@ func (s *Service) Register(ctx context.Context, agency string, jwk []byte) error
 		tx.PutKey(row)
 		return nil
 	})
-}
-
-// Activate puts a policy set in force after its revisions are kept and the
-// activation is an entry: each one, an earlier set and the first after a start
-// included. A set of the revisions in force does nothing.
-func (s *Service) Activate(ctx context.Context, set *policy.Set) error {
-	s.activation.Lock()
-	defer s.activation.Unlock()
-	if err := s.Policy.Check(set); err != nil {
-		return err // before any entry says that it is in force
-	}
-	revisions := set.Revisions()
-	if now := s.Policy.Set(); now != nil && maps.Equal(now.Revisions(), revisions) {
-		return nil
-	}
-	err := s.act(ctx, ActActivate, func(tx *Tx, e *audit.Entry) error {
-		e.Revisions = revisions
-		return keepRevisions(tx, set)
-	})
-	if err != nil {
-		return err
-	}
-	return s.Policy.Activate(set)
-}
-
-// keepRevisions stores each input of the set under its revision.
-func keepRevisions(tx *Tx, set *policy.Set) error {
-	for name, revision := range set.Revisions() {
-		src, ok := set.Source(revision)
-		if !ok {
-			return errors.New("revision without source: " + name)
-		}
-		body, err := json.Marshal(src)
-		if err != nil {
-			return err
-		}
-		kind, jurisdiction := splitInput(name)
-		tx.PutRevision(RevisionRow{Digest: revision, Kind: kind, Jurisdiction: jurisdiction, Body: body, At: tx.Now()})
-	}
-	return nil
-}
-
-// splitInput splits "rules/ee" into kind and jurisdiction.
-func splitInput(name string) (kind, jurisdiction string) {
-	if i := slices.Index([]byte(name), '/'); i >= 0 {
-		return name[:i], name[i+1:]
-	}
-	return name, ""
 }
 
 // errDone ends an act that has nothing to do: no effect, no entry.

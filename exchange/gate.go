@@ -32,6 +32,10 @@ const (
 	ActAdmit       Action = "agency.admit"
 	ActBringCRL    Action = "revocations.bring"
 	ActGrace       Action = "revocations.grace"
+	ActPolicies    Action = "policy.list"
+	ActPolicy      Action = "policy.show"
+	ActPush        Action = "policy.push"
+	ActRollback    Action = "policy.rollback"
 	ActRequest     Action = "request.refused" // refused before any method
 )
 
@@ -58,6 +62,7 @@ type permission struct {
 var (
 	readers    = []string{certs.RoleDPO, certs.RoleSupervisor}
 	publishers = []string{certs.RoleUnit, certs.RolePolicy}
+	authors    = []string{certs.RolePolicy}
 )
 
 // everyone is whoever passed identity.
@@ -81,6 +86,10 @@ var permissions = map[Action]permission{
 	ActAdmit:       {[]string{certs.RoleOperator}, audit.Alteration},
 	ActBringCRL:    {everyone, audit.Alteration},
 	ActGrace:       {[]string{certs.RoleOperator}, audit.Alteration},
+	ActPolicies:    {authors, audit.Consultation},
+	ActPolicy:      {authors, audit.Consultation},
+	ActPush:        {authors, audit.Alteration},
+	ActRollback:    {authors, audit.Alteration},
 }
 
 // visit is one caller's way through one method: who, what, on which object,
@@ -137,6 +146,8 @@ func (v *visit) barred(r *Registry) *Refusal {
 		return &Refusal{Kind: IdentityRefused, Reason: "agency-unknown", Detail: "the agency is not admitted to this exchange"}
 	case a.Suspended:
 		return &Refusal{Kind: IdentityRefused, Reason: "agency-suspended", Detail: "the agency is suspended"}
+	case a.Undeclared:
+		return &Refusal{Kind: IdentityRefused, Reason: "agency-undeclared", Detail: "the agency's jurisdiction does not declare it any more"}
 	case !a.Allows(v.caller.Identity.Role):
 		return &Refusal{Kind: IdentityRefused, Reason: "role-not-granted", Detail: "the agency may not have identities of this role"}
 	case v.action != ActRequest && !slices.Contains(permissions[v.action].roles, v.caller.Identity.Role):

@@ -43,7 +43,10 @@ type judgement struct {
 // judge asks policy, outside any transaction. An error that is no refusal is
 // the engine's.
 func (s *Service) judge(ctx context.Context, q question) (*judgement, error) {
-	j := &judgement{question: q, at: s.Clock(), registry: s.registry.Load(), set: s.Policy.Set(), engine: s.Policy}
+	j := &judgement{question: q, at: s.Clock(), engine: s.Policy}
+	s.turning.RLock() // registry and set of one moment: not while an activation is between its entry and its swap
+	j.registry, j.set = s.registry.Load(), s.Policy.Set()
+	s.turning.RUnlock()
 	if err := s.relate(ctx, j); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func party(r *Registry, id string) policy.Party {
 	if !ok {
 		return policy.Party{ID: id}
 	}
-	return policy.Party{ID: id, Jurisdiction: a.Jurisdiction, Type: a.Type, Active: !a.Suspended, Competences: a.Competences}
+	return policy.Party{ID: id, Jurisdiction: a.Jurisdiction, Type: a.Type, Active: a.Takes(), Competences: a.Competences}
 }
 
 // relate looks up what the package claims to relate to; most claim nothing.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/policy"
 )
 
 // Kind says what sort of refusal it is; the server maps each to one problem.
@@ -18,6 +19,7 @@ const (
 	Invalid         Kind = "package-invalid"       // told to the sender, once its signature and identity hold
 	KeyRefused      Kind = "key-refused"           // a key that cannot be registered
 	ListRefused     Kind = "list-refused"          // a revocation list that is none of the jurisdiction's
+	PolicyRefused   Kind = "policy-refused"        // a bundle or an order that cannot come into force
 	Denied          Kind = "policy-denied"         // Outcomes name the denied recipients
 	NotFound        Kind = "not-found"             // absent, or not entitled
 	Conflict        Kind = "conflict"              // does not fit the state
@@ -37,11 +39,12 @@ type Refusal struct {
 	Fix    string
 	Reason string // short, machine-readable, for the entry and the log
 
-	ID         string         // the package, with Denied
-	Outcomes   []Outcome      // with Denied
-	Receipt    *audit.Receipt // with Denied
-	Package    *View          // with the Conflict of a changed decision
-	RetryAfter time.Duration  // with Unavailable
+	ID         string           // the package, with Denied
+	Outcomes   []Outcome        // with Denied
+	Receipt    *audit.Receipt   // with Denied
+	Package    *View            // with the Conflict of a changed decision
+	RetryAfter time.Duration    // with Unavailable
+	Findings   []policy.Finding // with PolicyRefused: what is wrong, by input, file and line
 
 	Err error
 }

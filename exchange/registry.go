@@ -20,6 +20,7 @@ type Agency struct {
 	Declared     []string // the roles that its jurisdiction lists for it; none: it sets no limit
 	Competences  []string // purposes for which it is competent
 	Suspended    bool
+	Undeclared   bool // its jurisdiction does not declare it any more: it has no role
 	Bindings     []Binding
 	File         string // digest of the registry file that was applied last; empty: none ever was
 }
@@ -145,11 +146,14 @@ func (r *Registry) Keys(agency string) []*Key {
 // Allows reports whether identities of the agency may have the role: operator
 // and jurisdiction both have a say.
 func (a Agency) Allows(role string) bool {
-	return slices.Contains(a.Roles, role) && (len(a.Declared) == 0 || slices.Contains(a.Declared, role))
+	return !a.Undeclared && slices.Contains(a.Roles, role) && (len(a.Declared) == 0 || slices.Contains(a.Declared, role))
 }
+
+// Takes reports whether anything may go to the agency, or come from it.
+func (a Agency) Takes() bool { return !a.Suspended && !a.Undeclared }
 
 // same reports whether two rows say the same.
 func (a Agency) same(b Agency) bool {
-	return a.ID == b.ID && a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Type == b.Type && a.Suspended == b.Suspended &&
+	return a.ID == b.ID && a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Type == b.Type && a.Suspended == b.Suspended && a.Undeclared == b.Undeclared &&
 		a.File == b.File && slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Bindings, b.Bindings) && slices.Equal(a.Declared, b.Declared) && slices.Equal(a.Competences, b.Competences)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // Config is what a Service is made of. All fields but
-// OnePerson and the last three are required.
+// OnePerson and what stands below it are required.
 type Config struct {
 	// Operator is the exchange's own agency, "<trust domain>/<agency>". It
 	// owns the entries of the exchange's own acts.
@@ -30,8 +30,13 @@ type Config struct {
 	// checked against them when they are registered and while they are used.
 	Trust func() *certs.Trust
 
-	// OnePerson lets one operator admit, readmit and add roles alone.
+	// OnePerson lets one operator admit, readmit and add roles alone, and one
+	// policy author change the policy of a jurisdiction.
 	OnePerson bool
+
+	// CommonQuorum is how many jurisdictions have to sign a change of common.
+	// 0: more than half of those that have a policy key in use, at least two.
+	CommonQuorum int
 
 	// Renew puts what KeptRevocations gives in force. nil: the lists of Trust
 	// stay as they are.
@@ -52,7 +57,9 @@ type Service struct {
 	registry atomic.Pointer[Registry] // newest seen that is committed; changes read it again
 
 	vouching   vouching
-	activation sync.Mutex // so that sets come into force in the order of their entries
+	activation sync.Mutex   // one change of policy at a time: sets come into force in the order of their entries
+	turning    sync.RWMutex // held from the commit of a change of policy until it is in force
+	inForce    inForce
 }
 
 // NewService returns a service over its parts.

@@ -89,6 +89,10 @@ type Reader interface {
 	Grace(jurisdiction string) (*GraceRow, error)
 	Graces() ([]GraceRow, error)
 
+	Activations(jurisdiction string) ([]Activation, error) // newest first
+	ActivePolicies() ([]Activation, error)                 // the newest of each jurisdiction, and of common
+	PolicyVotes(jurisdiction string) ([]PolicyVote, error) // oldest first; of all for ""
+
 	// Party reports whether the agency sent the package, received it, or is
 	// one that it waits for. What is absent and what is another's is read
 	// alike, so that they cannot be told apart by the time that it takes.
@@ -138,6 +142,10 @@ type Writer interface {
 	// keeps its agency and use: another's is a storage error.
 	PutAgency(a Agency)
 	PutKey(k KeyRow)
+
+	PutActivation(a Activation) // insert; moves the registry's version
+	PutPolicyVote(v PolicyVote) // insert or replace, by jurisdiction and voter
+	DropPolicyVotes(j string)   // those about a jurisdiction's policy
 
 	PutProposal(p Proposal) // insert or replace
 	DropProposal(agency string)

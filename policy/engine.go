@@ -59,6 +59,9 @@ func (e *Engine) Check(s *Set) error {
 	return nil
 }
 
+// AllowsSamples tells whether a Set with samples may be activated.
+func (e *Engine) AllowsSamples() bool { return e.cfg.AllowSamples }
+
 // Set returns the active Set, nil before the first Activate.
 func (e *Engine) Set() *Set { return e.set.Load() }
 

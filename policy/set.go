@@ -3,6 +3,7 @@ package policy
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,6 +49,27 @@ func (s *Set) Dir977Bound(jurisdiction string, at time.Time) bool {
 func (s *Set) Source(revision string) (Source, bool) {
 	src, ok := s.sources[revision]
 	return src, ok
+}
+
+// Inputs are the inputs that the Set was built from. Their files must not be changed.
+func (s *Set) Inputs() Inputs {
+	in := Inputs{Declared: map[string]Source{}, Rules: map[string]Source{}, AllowSamples: len(s.samples) > 0}
+	for name, revision := range s.revisions {
+		src := s.sources[revision]
+		src.Status = Authoritative
+		if s.samples[name] {
+			src.Status = Sample
+		}
+		switch kind, j, _ := strings.Cut(name, "/"); kind {
+		case "declared":
+			in.Declared[j] = src
+		case "rules":
+			in.Rules[j] = src
+		default:
+			in.Common = src
+		}
+	}
+	return in
 }
 
 // Declared returns what a jurisdiction declares, and whether it does. The slices must not be changed.

@@ -20,6 +20,7 @@ const (
 	MediaText     = "text/plain; charset=utf-8"
 	MediaCRL      = "application/pkix-crl"   // RFC 2585; PEM is known by its first line
 	MediaPEM      = "application/x-pem-file" // RFC 7468
+	MediaBundle   = "application/gzip"       // RFC 6713: a bundle of policy, .tar.gz
 )
 
 // HeaderConsultation carries the id of a consultation on reads of content,

@@ -51,6 +51,8 @@ var (
 		"The key cannot be registered: its certificate does not chain to the anchors of its agency's own jurisdiction, names another agency or use or is revoked, or its private half is known to others. The detail says what. Make a new key, have it certified by the authority of your jurisdiction, and publish it with the chain."}
 	ListRefused = ProblemType{"list-refused", http.StatusUnprocessableEntity, "The revocation list is refused",
 		"What was sent is no full revocation list (RFC 5280) of an authority of the jurisdiction: damaged, unsigned, signed by another, a delta or indirect list, or without number or nextUpdate. Fetch the newest list from the authority itself and send it as it is."}
+	PolicyRefused = ProblemType{"policy-refused", http.StatusUnprocessableEntity, "The policy is refused",
+		"The bundle or order cannot come into force; what is in force stays as it is. Either its form or signature does not hold, or the checks and tests found what the findings name, by file and line. liaison policy check finds the same on your machine. Mend it and bring it again."}
 	RateLimited = ProblemType{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"A limit of your agency is reached. Come back after the time in Retry-After."}
 	Unavailable = ProblemType{"unavailable", http.StatusServiceUnavailable, "Unavailable for now",
@@ -63,7 +65,7 @@ var (
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
 		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, Misdirected, EnvelopeRejected,
-		PackageInvalid, KeyRefused, ListRefused, RateLimited, Unavailable, Internal}
+		PackageInvalid, KeyRefused, ListRefused, PolicyRefused, RateLimited, Unavailable, Internal}
 }
 
 // URI returns the value of a problem's member `type`.
@@ -89,6 +91,9 @@ type Problem struct {
 	// Descriptor stands in the conflict of an acknowledgement whose
 	// obligations or decision changed.
 	Descriptor *Descriptor `json:"descriptor,omitempty"`
+
+	// Findings stands in policy-refused: what the checks found.
+	Findings []PolicyFinding `json:"findings,omitempty"`
 
 	// RequestID and RetryAfter (seconds) come from headers.
 	RequestID  string `json:"-"`

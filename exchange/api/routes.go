@@ -23,6 +23,9 @@ const (
 	RouteAdmission       = "/v1/agencies/{j}/{a}/admission"
 	RouteRevocations     = "/v1/revocations/{j}"
 	RouteGrace           = "/v1/revocations/{j}/grace"
+	RoutePolicies        = "/v1/policies"
+	RoutePolicy          = "/v1/policies/{j}"
+	RoutePolicyRollback  = "/v1/policies/{j}/rollback"
 	RouteAuditEntries    = "/v1/audit/entries"
 	RouteAuditEntry      = "/v1/audit/entries/{j}/{a}/{seq}"
 	RouteCheckpoint      = "/log/checkpoint"
@@ -69,6 +72,12 @@ func RevocationsPath(jurisdiction string) string { return "/v1/revocations/" + j
 
 // GracePath returns the path of how long they serve when they are overdue.
 func GracePath(jurisdiction string) string { return RevocationsPath(jurisdiction) + "/grace" }
+
+// PolicyPath returns the path of a jurisdiction's policy, or of common.
+func PolicyPath(jurisdiction string) string { return RoutePolicies + "/" + jurisdiction }
+
+// PolicyRollbackPath returns the path of orders to put an earlier one in force.
+func PolicyRollbackPath(jurisdiction string) string { return PolicyPath(jurisdiction) + "/rollback" }
 
 // AuditEntryPath returns the path of one entry of an owner's log.
 func AuditEntryPath(owner string, seq uint64) string {

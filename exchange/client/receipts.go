@@ -19,6 +19,10 @@ const (
 	actRetire      = "key.retire"
 	actAdmission   = "admission.show"
 	actAdmit       = "agency.admit"
+	actPolicies    = "policy.list"
+	actPolicy      = "policy.show"
+	actPush        = "policy.push"
+	actRollback    = "policy.rollback"
 )
 
 // Receipt is a receipt that was verified: the entry is in the ledger, it says what was asked, and the ledger's head in it

@@ -17,6 +17,7 @@ const (
 	maxStatement       = 6 << 10
 	maxAcknowledgement = 16 << 10
 	maxApproval        = 4 << 10
+	maxRollback        = 4 << 10
 	signatureSize      = 64 // ES256 (RFC 7518 section 3.4) and Ed25519 (RFC 8037 section 3.1) alike
 )
 
@@ -26,6 +27,7 @@ const (
 	TypStatement       = "liaison-statement+jwt"
 	TypAcknowledgement = "liaison-ack+jwt"
 	TypApproval        = "liaison-approval+jwt"
+	TypRollback        = "liaison-rollback+jwt"
 	TypContent         = "liaison-content+jwe"
 	CtyMessage         = "application/vnd.liaison.message+json"
 )
@@ -71,6 +73,7 @@ var (
 	statementForm       = newForm("statement", TypStatement, UseSign, maxStatement)
 	acknowledgementForm = newForm("acknowledgement", TypAcknowledgement, UseSign, maxAcknowledgement)
 	approvalForm        = newForm("approval", TypApproval, UseApprove, maxApproval)
+	rollbackForm        = newForm("order", TypRollback, UsePolicy, maxRollback)
 )
 
 var signatureAlg = shape[string]{read: func(r *reader, dst *string) {

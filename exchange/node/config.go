@@ -79,13 +79,27 @@ type Config struct {
 	Registry string `yaml:"registry"`
 
 	// TwoPersons asks for a second operator where one admits an agency,
-	// readmits it or gives it a role by the API. Absent: true. To suspend and
-	// to take a role away one is always enough.
+	// readmits it or gives it a role by the API, and for a second policy
+	// author where one changes the policy of a jurisdiction. Absent: true. To
+	// suspend and to take a role away one is always enough.
 	TwoPersons *bool `yaml:"two_persons,omitempty"`
 
 	// AllowSamplePolicies lets the embedded sample policies decide. They
 	// imitate law and are the law of nobody.
 	AllowSamplePolicies bool `yaml:"allow_sample_policies,omitempty"`
+
+	// PolicyFiles is the directory with <jurisdiction>.tar.gz for each
+	// jurisdiction whose policy comes by files: bundles that liaison policy
+	// build makes, signed with a policy key of the jurisdiction; and
+	// common-<jurisdiction>.tar.gz for each that signs common. What is new is
+	// brought at start, on SIGHUP and within CRLPoll of a change. What is in
+	// force stays so when its file goes, or is refused.
+	PolicyFiles string `yaml:"policies,omitempty"`
+
+	// CommonQuorum is how many jurisdictions have to sign a change of the
+	// common rules, at least 2. 0: more than half of those that have a policy
+	// key in use, and at least 2.
+	CommonQuorum int `yaml:"common_quorum,omitempty"`
 
 	// AttachmentLimit is the greatest size of one attachment, in bytes. 0: 2 GiB.
 	AttachmentLimit int64 `yaml:"attachment_limit,omitempty"`
@@ -151,7 +165,7 @@ func WriteConfig(path string, cfg Config) error {
 
 // resolve makes relative paths relative to the file that named them.
 func (c *Config) resolve(dir string) {
-	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry} {
+	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry, &c.PolicyFiles} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
@@ -172,6 +186,9 @@ func (c Config) Check() error {
 	}
 	if c.AttachmentLimit < 0 {
 		return errors.New("attachment_limit: not negative")
+	}
+	if c.CommonQuorum < 0 || c.CommonQuorum == 1 {
+		return errors.New("common_quorum: at least 2, since nobody changes the common rules alone; or 0")
 	}
 	return errors.Join(c.Limits.check(), c.checkRevocations(), c.checkAdmin())
 }

@@ -20,7 +20,7 @@ type metrics struct {
 
 func newMetrics(n *Node) *metrics {
 	return &metrics{node: n, reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "liaison_reloads_total", Help: "Loads of trust (certificate, anchors), registry and revocations, by result: ok, failed."},
+		Name: "liaison_reloads_total", Help: "Loads of trust (certificate, anchors), registry, revocations and policies, by result: ok, failed."},
 		[]string{"part", "result"})}
 }
 
@@ -53,7 +53,8 @@ var (
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.reloads.Describe(ch)
-	for _, d := range []*prometheus.Desc{certificateDays, keyDays, listAge, listDays, listState, listFault, refusals} {
+	for _, d := range []*prometheus.Desc{certificateDays, keyDays, listAge, listDays, listState, listFault, refusals,
+		policyInfo, policySeq, policyAge, policyRefusals} {
 		ch <- d
 	}
 }
@@ -68,6 +69,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.certificates(gauge, now)
 	m.lists(gauge, now)
 	m.keys(gauge, now)
+	m.policies(ch, gauge, now)
 	for check, count := range m.node.gate.Refusals() {
 		ch <- prometheus.MustNewConstMetric(refusals, prometheus.CounterValue, float64(count), string(check))
 	}

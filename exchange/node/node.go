@@ -44,6 +44,7 @@ type Node struct {
 	metrics     *metrics
 	loading     sync.Mutex // one load of trust at a time; guards revocations and bound
 	revocations revocations
+	policies    policyFiles
 	bound       int64 // version of the registry whose bindings are in force
 
 	running sync.WaitGroup
@@ -110,6 +111,7 @@ func (n *Node) openService(ctx context.Context) error {
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
 		Policy: n.policy, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
+		CommonQuorum:    n.cfg.CommonQuorum,
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
@@ -136,24 +138,6 @@ func loadSigner(path string) (*audit.Signer, error) {
 	return signer, nil
 }
 
-// openPolicy activates the configured policies, or the embedded ones.
-func (n *Node) openPolicy(ctx context.Context) error {
-	if n.cfg.Policies != nil {
-		return n.service.Activate(ctx, n.cfg.Policies)
-	}
-	if !n.cfg.AllowSamplePolicies {
-		return errors.New("no policies: this version has sample policies only, which are the law of nobody " +
-			"(fix: set allow_sample_policies: true to try the exchange with them)")
-	}
-	in := policy.Samples()
-	in.AllowSamples = true
-	set, err := policy.Build(in)
-	if err != nil {
-		return fmt.Errorf("policies: %w", err)
-	}
-	return n.service.Activate(ctx, set)
-}
-
 // openRegistry admits what is new. What is refused is told and does not keep
 // the others from being served.
 func (n *Node) openRegistry(ctx context.Context) error {
@@ -176,7 +160,7 @@ func (n *Node) openServer(context.Context) error {
 	limits := n.cfg.Limits.server(n.cfg.AttachmentLimit, files)
 	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
 		Limits: limits, Metrics: metrics, Gatherer: registry,
-		Warnings: []server.Check{{Name: "revocations", Run: n.warnings}}, Clock: n.cfg.Clock, Log: n.log})
+		Warnings: []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}}, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
 
@@ -281,18 +265,20 @@ func (n *Node) AdminAddr() string {
 func (n *Node) Origin() string { return n.service.Origin() }
 
 // Reload reads anchors, certificates and revocations again, all or nothing,
-// and then the registry, agency by agency. The error says what stays as it was.
+// then the bundles of policy that have changed, and the registry, agency by
+// agency. The error says what stays as it was.
 func (n *Node) Reload(ctx context.Context) error {
 	err := n.reloadTrust(ctx)
 	n.metrics.reloaded("trust", err)
 	if err != nil {
 		err = fmt.Errorf("certificates, anchors and revocations stay as they were: %w", err)
 	}
+	unforced := n.reloadPolicies(ctx)
 	admitted := n.admitAll(ctx)
 	n.metrics.reloaded("registry", admitted)
 	n.bind(ctx)
 	n.server.CutOff(ctx)
-	return errors.Join(err, admitted)
+	return errors.Join(err, unforced, admitted)
 }
 
 // reloadTrust reads anchors, certificates and revocations again.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -56,6 +54,7 @@ func (n *Node) look(ctx context.Context) {
 	if n.revocations.unkept || !maps.Equal(n.revocations.files, n.stamps()) {
 		n.load(ctx)
 	}
+	n.glancePolicies(ctx)
 	n.rebind(ctx)
 	n.tell(ctx)
 	n.server.CutOff(ctx)
@@ -108,18 +107,8 @@ func (n *Node) keep(ctx context.Context, in *certs.Revocations) error {
 
 // stamps are size and time of the files of lists.
 func (n *Node) stamps() map[string]stamp {
-	found := map[string]stamp{}
 	paths, _ := filepath.Glob(filepath.Join(n.cfg.Revocations, "*.crl")) // the pattern is good
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			found[path] = stamp{info.Size(), info.ModTime()}
-		}
-	}
-	return found
+	return stampsOf(paths)
 }
 
 // tell says once what has become of each list.

@@ -77,7 +77,7 @@ func paramsOf(params json.RawMessage) json.RawMessage {
 
 func agencyOf(a exchange.Agency) api.Agency {
 	status := "active"
-	if a.Suspended {
+	if !a.Takes() {
 		status = "suspended"
 	}
 	return api.Agency{ID: a.ID, Jurisdiction: a.Jurisdiction, Name: a.Name, Type: a.Type, Status: status, Competences: a.Competences}

@@ -58,7 +58,7 @@ func (s *Server) admitted(ctx context.Context, id certs.Identity) (bool, error) 
 		return false, err
 	}
 	a, ok := reg.Agency(id.AgencyID())
-	return ok && !a.Suspended && a.Allows(id.Role), nil
+	return ok && a.Takes() && a.Allows(id.Role), nil
 }
 
 // certificateReason is the reason of a refused certificate, for log and entry.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/policy"
 )
 
 // prose is what the document says of an operation beyond the table of
@@ -28,6 +29,7 @@ const (
 	roleUnit     = "unit"
 	roleReader   = "dpo, supervisor"
 	roleOperator = "operator"
+	rolePolicy   = "policy"
 	roleAny      = "unit, dpo, policy, supervisor, operator"
 )
 
@@ -73,6 +75,16 @@ var prosed = map[string]prose{
 		problems: []api.ProblemType{api.NotFound}},
 	"getRevocations": {summary: "Read the newest revocation lists of a jurisdiction", role: roleAny, answers: []int{200}, media: api.MediaPEM,
 		text: "Each is followed by the certificates that vouch for its issuer, if that is no anchor. Check them against your own anchors.", problems: []api.ProblemType{api.NotFound}},
+	"listPolicies": {summary: "Read which policy is in force, of all jurisdictions", role: rolePolicy, answers: []int{200},
+		text: "With what waits for others. Who the persons are that brought something only their own jurisdiction sees."},
+	"getPolicy": {summary: "Read the policy of a jurisdiction", role: rolePolicy, answers: []int{200},
+		text: "`j` is a jurisdiction or `common`. One's own, and common, with files and history; others' without.", problems: []api.ProblemType{api.NotFound}},
+	"putPolicy": {summary: "Bring a signed bundle of policy", role: rolePolicy, answers: []int{201, 200, 202},
+		text:     "Of one's own jurisdiction, signed with a policy key of it; or of `common`, where the signature counts as that of one's jurisdiction. The body is an OPA bundle (.tar.gz) as `liaison policy build` makes it; its seq must be above that in force. The whole new set is built and tested first. 201: it is in force. 202: it waits until another policy author of the jurisdiction brings the same within 24 hours, unless one person is enough here; of common until enough jurisdictions signed the same. 200: it is in force already. A refusal leaves what is in force.",
+		problems: []api.ProblemType{api.NotFound, api.Conflict, api.PolicyRefused}},
+	"rollbackPolicy": {summary: "Put an earlier policy in force again", role: rolePolicy, answers: []int{201, 200, 202},
+		text:     "The body is an order of typ liaison-rollback+jwt, signed with a policy key of the own jurisdiction: {exchange, iss, iat, jurisdiction, seq, declared, rules}, for common {…, common}. It names revisions that were in force together, and a seq above the one in force. It goes the way of a bundle, two persons included.",
+		problems: []api.ProblemType{api.EnvelopeMalformed, api.NotFound, api.Conflict, api.PolicyRefused}},
 	"listAgencies": {summary: "List the directory", role: roleAny, answers: []int{200}},
 	"getAgency":    {summary: "Read an agency", role: roleAny, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
 	"listKeys": {summary: "Read the keys of an agency that are in use", role: roleAny, answers: []int{200},
@@ -163,6 +175,8 @@ func requestOf(s *schemas, op operation) schema {
 		}
 	case api.MediaCRL:
 		return schema{"schema": schema{"type": "string", "maxLength": maxList}, "example": examplePEM}
+	case api.MediaBundle:
+		return schema{"schema": schema{"type": "string", "maxLength": policy.MaxBundleSize, "contentMediaType": api.MediaBundle}, "example": "…"}
 	case api.MediaJOSE:
 		return schema{"schema": schema{"type": "string", "maxLength": maxJWS}, "example": exampleJWS}
 	}

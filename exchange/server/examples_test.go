@@ -30,7 +30,12 @@ var (
 		DueAt: exampleTime, ManifestSHA256: exampleDigest, Outcomes: []api.Outcome{exampleDelivered}}
 	exampleAgency = api.Agency{ID: "ee/pbgb", Jurisdiction: "ee", Name: "Police and Border Guard Board", Type: "spoc",
 		Status: "active", Competences: []string{"prevention", "investigation"}}
-	exampleJWK = json.RawMessage(`{"kty":"EC","crv":"P-256","kid":"` + exampleDigest + `","use":"enc","x":"` + exampleDigest +
+	exampleActivation = api.PolicyActivation{Seq: 8, Status: "authoritative", Declared: exampleDigest, Rules: exampleDigest, How: "push", Since: exampleTime,
+		Signed: []api.PolicySignature{{Agency: "fi/krp", Kid: exampleDigest}}, By: []string{"spiffe://fi/krp/policy/a.virta", "spiffe://fi/krp/policy/s.laine"}}
+	exampleVote = api.PolicyVote{How: "push", Seq: 9, Status: "authoritative", Proposal: exampleDigest, Agency: "fi/krp", Kid: exampleDigest,
+		By: "spiffe://fi/krp/policy/a.virta", Since: exampleTime, Expires: exampleTime}
+	examplePolicy = api.Policy{Jurisdiction: "fi", InForce: true, Active: exampleActivation, Needed: 2, Waiting: []api.PolicyVote{exampleVote}}
+	exampleJWK    = json.RawMessage(`{"kty":"EC","crv":"P-256","kid":"` + exampleDigest + `","use":"enc","x":"` + exampleDigest +
 		`","y":"` + exampleDigest + `","x5c":["MIIB…"]}`)
 	exampleItem = api.AuditItem{Owner: "ee/pbgb", Seq: 17, Index: 41, Commitment: exampleDigest, Entry: "eyJvd25lciI6ImVlL3BiZ2IifQ", Salt: exampleDigest}
 )
@@ -53,6 +58,12 @@ var bodies = map[string]any{
 	"putGrace": api.Grace{Jurisdiction: "ee", Receipt: exampleReceipt, Proposal: &api.GraceProposal{Until: exampleTime,
 		By: "spiffe://exchange/ops/operator/a.berg", Reason: "Their authority moves house until Thursday.", Expires: exampleTime}},
 	"getRevocations": examplePEM,
+	"listPolicies":   api.Policies{Items: []api.Policy{examplePolicy}, Receipt: exampleReceipt},
+	"getPolicy": api.Policy{Jurisdiction: "fi", InForce: true, Active: exampleActivation, Needed: 2, Receipt: exampleReceipt,
+		Files: map[string]string{"send.rego": "package jurisdiction.fi.send\n\ndefault allow := false\n"}, History: []api.PolicyActivation{exampleActivation}},
+	"putPolicy": api.PolicyChange{Jurisdiction: "fi", Outcome: "waiting", Activation: api.PolicyActivation{Seq: 9, Status: "authoritative", Declared: exampleDigest,
+		Rules: exampleDigest, How: "push", Signed: []api.PolicySignature{}}, Needed: 2, Waiting: []api.PolicyVote{exampleVote}, Receipt: exampleReceipt},
+	"rollbackPolicy": api.PolicyChange{Jurisdiction: "fi", Outcome: "active", Activation: exampleActivation, Needed: 2, Receipt: exampleReceipt},
 	"listAgencies":   api.Agencies{Items: []api.Agency{exampleAgency}},
 	"getAgency":      exampleAgency,
 	"listKeys":       api.KeySet{Keys: []json.RawMessage{exampleJWK}},
@@ -97,6 +108,7 @@ var details = map[string][2]string{
 	api.UnsupportedMediaType.Slug: {"requests are not compressed", "send the body as it is, without Content-Encoding"},
 	api.RangeNotSatisfiable.Slug:  {"the attachment has 1024 bytes", "ask for bytes that it has"},
 	api.ListRefused.Slug:          {"this is no full revocation list of an authority of the jurisdiction", "send the newest full list, DER or PEM"},
+	api.PolicyRefused.Slug:        {"the checks found something: what is in force stays", "mend what the findings name; liaison policy check finds the same"},
 	api.PackageInvalid.Slug:       {"a recipient is not an agency of this exchange", "compare `aud` with GET /v1/agencies"},
 	api.KeyRefused.Slug:           {"its private half is published in a standard or in test vectors", "make a key of your own"},
 	api.RateLimited.Slug:          {"your agency has spent its packages of this minute", ""},
@@ -109,6 +121,8 @@ func exampleProblem(t api.ProblemType) *api.Problem {
 	switch t.Slug {
 	case api.PolicyDenied.Slug:
 		p.ID, p.Outcomes, p.Receipt = exampleID, []api.Outcome{exampleDenied}, exampleReceipt
+	case api.PolicyRefused.Slug:
+		p.Findings = []api.PolicyFinding{{Input: "rules/fi", File: "send.rego", Line: 12, Col: 1, Message: "unknown rule \"dney\": did you mean deny?"}}
 	case api.Conflict.Slug:
 		p.Descriptor = &exampleDescriptor
 	}

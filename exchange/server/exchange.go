@@ -31,6 +31,11 @@ type Exchange interface {
 	BringRevocations(ctx context.Context, c exchange.Caller, jurisdiction string, data []byte) (*exchange.RevocationsTaken, error)
 	SetGrace(ctx context.Context, c exchange.Caller, jurisdiction string, until time.Time, reason string) (*exchange.Grace, error)
 
+	ListPolicies(ctx context.Context, c exchange.Caller) ([]exchange.PolicyState, audit.Receipt, error)
+	ShowPolicy(ctx context.Context, c exchange.Caller, jurisdiction string) (*exchange.PolicyState, audit.Receipt, error)
+	PushPolicy(ctx context.Context, c exchange.Caller, jurisdiction string, bundle []byte) (*exchange.PolicyChange, error)
+	RollbackPolicy(ctx context.Context, c exchange.Caller, jurisdiction string, order []byte) (*exchange.PolicyChange, error)
+
 	// Without entry: what every party may read.
 	Revocations(ctx context.Context, jurisdiction string) ([]byte, error)
 	Registry(ctx context.Context) (*exchange.Registry, error)

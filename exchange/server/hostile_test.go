@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange"
@@ -367,6 +368,22 @@ func (failing) BringRevocations(context.Context, exchange.Caller, string, []byte
 }
 
 func (failing) SetGrace(context.Context, exchange.Caller, string, time.Time, string) (*exchange.Grace, error) {
+	return nil, errFailing
+}
+
+func (failing) ListPolicies(context.Context, exchange.Caller) ([]exchange.PolicyState, audit.Receipt, error) {
+	return nil, audit.Receipt{}, errFailing
+}
+
+func (failing) ShowPolicy(context.Context, exchange.Caller, string) (*exchange.PolicyState, audit.Receipt, error) {
+	return nil, audit.Receipt{}, errFailing
+}
+
+func (failing) PushPolicy(context.Context, exchange.Caller, string, []byte) (*exchange.PolicyChange, error) {
+	return nil, errFailing
+}
+
+func (failing) RollbackPolicy(context.Context, exchange.Caller, string, []byte) (*exchange.PolicyChange, error) {
 	return nil, errFailing
 }
 

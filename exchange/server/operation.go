@@ -39,6 +39,11 @@ var operations = []operation{
 	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, handle: putRevocations},
 	{id: "putGrace", method: http.MethodPut, route: api.RouteGrace, media: api.MediaJSON, handle: putGrace},
 
+	{id: "listPolicies", method: http.MethodGet, route: api.RoutePolicies, handle: listPolicies},
+	{id: "getPolicy", method: http.MethodGet, route: api.RoutePolicy, handle: getPolicy},
+	{id: "putPolicy", method: http.MethodPut, route: api.RoutePolicy, media: api.MediaBundle, handle: putPolicy},
+	{id: "rollbackPolicy", method: http.MethodPost, route: api.RoutePolicyRollback, media: api.MediaJOSE, handle: rollbackPolicy},
+
 	{id: "getRevocations", method: http.MethodGet, route: api.RouteRevocations, open: true, handle: getRevocations},
 	{id: "listAgencies", method: http.MethodGet, route: api.RouteAgencies, open: true, handle: listAgencies},
 	{id: "getAgency", method: http.MethodGet, route: api.RouteAgency, open: true, handle: getAgency},

@@ -26,6 +26,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.Invalid:         api.PackageInvalid,
 	exchange.KeyRefused:      api.KeyRefused,
 	exchange.ListRefused:     api.ListRefused,
+	exchange.PolicyRefused:   api.PolicyRefused,
 	exchange.Denied:          api.PolicyDenied,
 	exchange.NotFound:        api.NotFound,
 	exchange.Conflict:        api.Conflict,
@@ -69,6 +70,9 @@ func problemOf(err error) *api.Problem {
 		if r.Receipt != nil {
 			p.Receipt = r.Receipt.Encode()
 		}
+	}
+	if t.Slug == api.PolicyRefused.Slug {
+		p.Findings = findingsOf(r.Findings)
 	}
 	if r.Package != nil {
 		d := descriptorOf(*r.Package)

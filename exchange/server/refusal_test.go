@@ -48,6 +48,8 @@ func everyOperation() (gated, open []asked) {
 		post(api.RouteDecisions, api.MediaJSON), post(api.RouteConsultations, api.MediaJSON), get(api.RouteAuditEntries), get(api.AuditEntryPath("ee/pbgb", 1)),
 		{http.MethodPut, api.KeyPath("ee/pbgb", noKey), []byte("{}"), []string{"Content-Type", api.MediaJSON}}, {method: http.MethodDelete, path: api.KeyPath("ee/pbgb", noKey)},
 		{http.MethodPut, api.RevocationsPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaCRL}}, {http.MethodPut, api.GracePath("ee"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
+		get(api.RoutePolicies), get(api.PolicyPath("ee")), {http.MethodPut, api.PolicyPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaBundle}},
+		post(api.PolicyRollbackPath("ee"), api.MediaJOSE),
 		get(api.AdmissionPath("ee/pbgb")), {http.MethodPut, api.AdmissionPath("ee/pbgb"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 	}
 	open = []asked{

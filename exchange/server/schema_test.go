@@ -55,6 +55,10 @@ var refined = map[string]schema{
 	".issuer": text(patternDigest), ".number": text(`^(0|[1-9][0-9]{0,48})$`), ".this_update": moment(), ".next_update": moment(), ".revoked": {"type": "integer", "minimum": 0},
 	".jurisdiction": text(`^[a-z0-9-]{1,63}$`), ".until": moment(), "GraceProposal.by": text(`^spiffe://`), "GraceRequest.reason": {"type": "string", "minLength": 20, "maxLength": 500},
 	"Binding.key": text(patternDigest), "Binding.role": words("unit", "dpo", "policy", "supervisor"), "Binding.name": text(`^[a-z0-9-]{1,63}$`),
+	"PolicyActivation.status": words("sample", "authoritative"), "PolicyVote.status": words("sample", "authoritative"), ".how": words("embedded", "file", "push", "rollback"),
+	"PolicyChange.outcome": words("active", "repeated", "waiting"), ".kid": text(patternDigest), ".common": text(patternDigest), ".declared": text(patternDigest),
+	".rules": text(patternDigest), "PolicyVote.proposal": text(patternDigest), ".since": moment(), "PolicyVote.by": text(`^(spiffe://|[a-z0-9-]+/[a-z0-9-]+$)`), ".back_to": {"type": "integer", "minimum": 1},
+	"Policy.files": {"type": "object", "additionalProperties": schema{"type": "string"}}, ".needed": {"type": "integer", "minimum": 1},
 	".params": {"type": "object", "additionalProperties": true}, ".jwk": {"$ref": "#/components/schemas/JWK"},
 	"KeySet.keys":     {"type": "array", "items": schema{"$ref": "#/components/schemas/JWK"}},
 	"DryRun.manifest": {"type": "object", "additionalProperties": true}, "DryRun.statement": {"type": "object", "additionalProperties": true},
@@ -85,7 +89,7 @@ type schemas struct {
 }
 
 func newSchemas(t *testing.T) *schemas {
-	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/problem.go")}
+	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/problem.go")}
 }
 
 // of returns a reference to the schema of a type of package api.
@@ -162,6 +166,8 @@ func (s *schemas) problem(t api.ProblemType) schema {
 		members["id"], members["receipt"] = text(patternUUID), text(patternReceipt)
 		members["outcomes"] = schema{"type": "array", "minItems": 1, "items": s.of(reflect.TypeFor[api.Outcome]())}
 		required = append(required, "id", "outcomes", "receipt")
+	case api.PolicyRefused.Slug:
+		members["findings"] = schema{"type": "array", "minItems": 1, "items": s.of(reflect.TypeFor[api.PolicyFinding]())}
 	case api.Conflict.Slug:
 		members["descriptor"] = s.of(reflect.TypeFor[api.Descriptor]())
 	}

@@ -49,12 +49,12 @@ func (r *rows) agencies() (all []exchange.Agency, err error) {
 	err = r.query(func(row *sql.Rows) error {
 		var a exchange.Agency
 		var roles, declared, competences, bindings string
-		var suspended int
-		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &bindings, &a.File)
+		var suspended, undeclared int
+		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &bindings, &a.File, &undeclared)
 		if err != nil {
 			return err
 		}
-		a.Suspended = suspended != 0
+		a.Suspended, a.Undeclared = suspended != 0, undeclared != 0
 		for text, list := range map[*string]*[]string{&roles: &a.Roles, &declared: &a.Declared, &competences: &a.Competences} {
 			if *list, err = parseList[string](*text); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (r *rows) agencies() (all []exchange.Agency, err error) {
 		}
 		all = append(all, a)
 		return nil
-	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file FROM agencies ORDER BY id")
+	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file, undeclared FROM agencies ORDER BY id")
 	return all, err
 }
 
@@ -93,11 +93,11 @@ func (t *transaction) PutAgency(a exchange.Agency) {
 		t.fail(err)
 		return
 	}
-	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
+	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file, undeclared)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
 		type = excluded.type, roles = excluded.roles, declared = excluded.declared, competences = excluded.competences,
-		suspended = excluded.suspended, bindings = excluded.bindings, file = excluded.file`,
-		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), bindings, a.File)
+		suspended = excluded.suspended, bindings = excluded.bindings, file = excluded.file, undeclared = excluded.undeclared`,
+		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), bindings, a.File, flag(a.Undeclared))
 	t.moveRegistry()
 }
 

@@ -77,6 +77,9 @@ func TestOpenFindsTheParties(t *testing.T) {
 	for _, table := range []string{"agencies", "proposals"} { // of version 5
 		exec(t, dir, "ALTER TABLE "+table+" DROP COLUMN bindings")
 	}
+	for _, query := range []string{"ALTER TABLE agencies DROP COLUMN undeclared", "DROP TABLE activations", "DROP TABLE policy_votes"} { // of version 6
+		exec(t, dir, query)
+	}
 	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 4")
 	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) { parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp") })
 }
