@@ -87,6 +87,7 @@ type evaluation struct {
 	tracer topdown.QueryTracer // nil but when a Set is built
 	memo   *memo               // nil: nothing is remembered
 	key    []byte
+	heard  func(*says, *ast.Term) // nil but when an author asks what each layer says
 }
 
 // say answers what the layer says of an input, from the memo as far as it was asked about the same before.
@@ -150,7 +151,11 @@ func (e *evaluation) ask(l *layer, input *ast.Term) (*says, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
 	}
-	return l.read(l.parts, answer, e.reg), nil
+	said := l.read(l.parts, answer, e.reg)
+	if e.heard != nil {
+		e.heard(said, input)
+	}
+	return said, nil
 }
 
 var noMetrics = metrics.NoOp()

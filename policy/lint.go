@@ -48,6 +48,7 @@ var lints = []Check{
 	{"rule-not-tested", SeverityWarning, "A rule that no test makes say anything may be wrong in any way.", "Write a test in which it holds.", (*linting).notTested},
 	{"declared-lapsed", SeverityWarning, "What is no longer in force opens nothing.", "Take it out, or give it its new date.", (*linting).lapsed},
 	{"declared-one-sided", SeverityWarning, "A treaty counts once both parties declare it.", "Ask the other side to declare the same id, or correct the id.", (*linting).oneSided},
+	{"facts-missing", SeverityWarning, "Of whom common has no dated facts, it knows the strictest: not bound by LED, not adequate, of the lowest tier.", "Ask whoever keeps common to add what is known to facts.json, with its source.", (*linting).factsMissing},
 	{"format", SeverityWarning, "One form for all, so that a difference is a change.", "liaison policy fmt --write DIR", (*linting).formatted},
 }
 
@@ -569,5 +570,17 @@ func (l *linting) oneSided() {
 				l.atDeclared(i.ID, "%s does not declare %s with %s: it carries nothing between them", j, i.ID, d.Jurisdiction)
 			}
 		}
+	}
+}
+
+func (l *linting) factsMissing() {
+	j := l.desk.Draft.Jurisdiction
+	for _, table := range l.set.facts.Tables {
+		if len(table.Of[j]) > 0 {
+			return
+		}
+	}
+	if !l.common {
+		l.atDeclared(j, "common has no facts about %s", j)
 	}
 }

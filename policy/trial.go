@@ -340,8 +340,8 @@ func (t *trial) coverage(c *cover.Cover) Coverage {
 			missing[r.Start.Row] = true
 		}
 		for _, r := range t.parsed.modules[file].Rules {
-			if r.Default {
-				delete(missing, r.Location.Row) // it holds where no other rule of the name does
+			if r.Default || len(t.inherited[r]) > 0 && r.Head.Ref().String() != "allow" {
+				delete(missing, r.Location.Row) // a default holds where no other rule does; what is inherited has tests of its own
 			}
 		}
 		for _, row := range slices.Sorted(maps.Keys(missing)) {

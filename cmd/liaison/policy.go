@@ -25,6 +25,6 @@ All of it, from the first line to the rollback, is told in docs/policy.md.`,
   liaison policy push fi --profile fi-krp-policy
   liaison policy status fi --profile fi-krp-policy`,
 	}
-	c.AddCommand(newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env))
+	c.AddCommand(newPolicyNew(env), newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env), newPolicyEval(env))
 	return c
 }

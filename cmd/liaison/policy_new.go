@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/liaison-exchange/liaison/policy"
+)
+
+// newDirectory is what the flags of policy new say.
+type newDirectory struct {
+	drafting
+	archetype string
+}
+
+func newPolicyNew(env *environment) *cobra.Command {
+	b := &newDirectory{drafting: drafting{env: env}}
+	c := &cobra.Command{
+		Use:   "new JURISDICTION [DIR]",
+		Short: "Begin a policy: a directory with a declaration, rules and tests that pass",
+		Long: `new makes an author's directory (by default named like the jurisdiction) that can be
+checked, tested and brought to an exchange as it is. Its rules stand on an archetype of
+the common library, and add one rule of their own as an example.
+
+Archetypes:
+  led_state                   a state bound by Directive (EU) 2016/680
+  adequate_state              a third state with an adequacy decision (LED 36)
+  treaty_state                a third state with a binding agreement (LED 37(1)(a))
+  third_state                 any other third state
+  eu_agency                   an agency such as Europol
+  international_organisation  such as INTERPOL
+  advisory_mission            gives advice, and handles no data of persons`,
+		Example: `  liaison policy new fi
+  liaison policy new ge georgia --archetype third_state`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error { return b.run(args) },
+	}
+	b.add(c)
+	c.Flags().StringVar(&b.archetype, "archetype", "led_state", "what kind of jurisdiction it is")
+	_ = c.RegisterFlagCompletionFunc("archetype", cobra.FixedCompletions(policy.Archetypes(policy.Samples()), cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// madePolicy is what new --json prints.
+type madePolicy struct {
+	Jurisdiction string   `json:"jurisdiction"`
+	Dir          string   `json:"dir"`
+	Files        []string `json:"files"`
+}
+
+func (b *newDirectory) run(args []string) error {
+	dir := args[len(args)-1]
+	in, err := b.inputs()
+	if err != nil {
+		return err
+	}
+	files, err := policy.Begin(policy.Start{Jurisdiction: args[0], Archetype: b.archetype}, in)
+	if err != nil {
+		return usageError(err, "see liaison policy new --help")
+	}
+	if err := writePolicy(dir, files); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, filepath.Join(dir, name))
+	}
+	slices.Sort(names)
+	return b.env.output().value(madePolicy{args[0], dir, names}, b.next(args[0], dir, names))
+}
+
+// writePolicy writes files into a directory that has none of them: nothing of an author is ever written over.
+func writePolicy(dir string, files map[string][]byte) error {
+	there, err := os.ReadDir(dir)
+	switch {
+	case err == nil && len(there) > 0:
+		return withFix(fmt.Errorf("%s is there and not empty", dir), "name another directory: liaison policy new JURISDICTION DIR")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, text := range files {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(text)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next says what was made and what comes now.
+func (b *newDirectory) next(j, dir string, names []string) string {
+	return fmt.Sprintf(`A policy of %s stands in %s:
+  %s
+
+Next:
+  1. correct %s: name, languages, agencies, laws
+  2. liaison policy check %s
+  3. liaison policy test %s --coverage
+  4. write your rules, each with a test, and look again
+  5. liaison policy eval %s --from %s --to ee/pbgb   what would be decided
+  6. liaison policy push %s --profile PROFILE   bring it to the exchange
+`, j, dir, strings.Join(names, "\n  "), filepath.Join(dir, "declared.json"), dir, dir, dir, j+"/unit", dir)
+}
