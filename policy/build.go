@@ -302,7 +302,8 @@ var schemas = func() *ast.SchemaSet {
 
 // compile compiles modules with the allowed builtins and the schema of the input, and checks constants against it.
 func (u *unit) compile(modules map[string]*ast.Module) *ast.Compiler {
-	c := ast.NewCompiler().WithCapabilities(ruleCapabilities).WithSchemas(schemas).WithStrict(true).SetErrorLimit(50)
+	c := ast.NewCompiler().WithCapabilities(ruleCapabilities).WithSchemas(schemas).WithStrict(true).SetErrorLimit(50).
+		WithStageAfterID(ast.StageCheckRecursion, valuesStage)
 	c.Compile(modules)
 	if c.Failed() {
 		u.addErrors("", c.Errors)

@@ -166,12 +166,12 @@ func (e *BuildError) Error() string {
 type findings struct{ list []Finding }
 
 func (f *findings) add(input, file string, line int, format string, args ...any) {
-	f.list = append(f.list, Finding{Input: input, File: file, Line: line, Message: fmt.Sprintf(format, args...)})
+	f.list = append(f.list, Finding{Input: input, File: file, Line: line, Message: shortened(fmt.Sprintf(format, args...))})
 }
 
 // addAt is add for a place in the text of a file.
 func (f *findings) addAt(input, file string, text []byte, err error) {
-	one := Finding{Input: input, File: file, Message: err.Error()}
+	one := Finding{Input: input, File: file, Message: shortened(err.Error())}
 	var p *placed
 	if errors.As(err, &p) {
 		one.Line, one.Col = p.place(text)

@@ -13,8 +13,17 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// maxRules bounds the rules of one input.
-const maxRules = 2000
+// Limits of the rules of one input: the compiler's time is quadratic in some of them. Common has more rules.
+const (
+	maxRules       = 500
+	maxCommonRules = 2000
+	maxExprs       = 200  // of one rule
+	maxClauses     = 16   // of one rule, by else
+	maxArgs        = 16   // of one function
+	maxCalls       = 64   // in one expression
+	maxText        = 1024 // bytes of one text
+	maxPath        = 200  // bytes of the path of a file
+)
 
 // unit is the Rego of one input: what it is called, what its packages are, and what it may refer to.
 type unit struct {
@@ -84,7 +93,7 @@ func (u *unit) add(loc *ast.Location, format string, args ...any) {
 
 // report is add with the id of the check that found it.
 func (u *unit) report(id string, loc *ast.Location, format string, args ...any) {
-	f := Finding{Input: u.input, ID: id, Message: fmt.Sprintf(format, args...)}
+	f := Finding{Input: u.input, ID: id, Message: shortened(fmt.Sprintf(format, args...))}
 	if loc != nil {
 		f.File, f.Line, f.Col = strings.TrimPrefix(loc.File, u.input+"/"), loc.Row, loc.Col
 	}
@@ -100,7 +109,7 @@ func checkSize(input string, s Source, f *findings) bool {
 			f.add(input, p, 0, "file is larger than %d bytes", MaxFileSize)
 		}
 		if !cleanPath(p) {
-			f.add(input, p, 0, "not a clean relative path")
+			f.add(input, "", 0, "%.60q: not a clean relative path of at most %d bytes", p, maxPath)
 		}
 	}
 	if len(s.Files) > MaxFiles {
@@ -116,7 +125,7 @@ func checkSize(input string, s Source, f *findings) bool {
 }
 
 func cleanPath(p string) bool {
-	return p != "" && path.Clean(p) == p && !path.IsAbs(p) && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\\\x00")
+	return p != "" && len(p) <= maxPath && path.Clean(p) == p && !path.IsAbs(p) && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, "\\\x00")
 }
 
 // parse reads the Rego files of a source, v1 syntax only. Other files must be among the known data files.
@@ -134,10 +143,18 @@ func (u *unit) parse(s Source, data ...string) {
 		if m == nil {
 			continue
 		}
-		if rules += len(m.Rules); rules > maxRules {
-			u.found.add(u.input, p, 0, "more than %d rules", maxRules)
+		limit := maxRules
+		if u.common {
+			limit = maxCommonRules
+		}
+		if rules += len(m.Rules); rules > limit {
+			u.found.add(u.input, p, 0, "more than %d rules", limit)
 			return
 		}
+		if !u.checkRuleSizes(m) {
+			continue
+		}
+		u.checkAnnotations(m)
 		if u.isTest(m.Package.Path) {
 			u.testing[u.input+"/"+p] = m
 		} else {
@@ -147,9 +164,78 @@ func (u *unit) parse(s Source, data ...string) {
 	}
 }
 
+// checkRuleSizes refuses rules that are larger than anybody reads.
+func (u *unit) checkRuleSizes(m *ast.Module) bool {
+	before := len(u.found.list)
+	for _, r := range m.Rules {
+		clauses, exprs := 0, 0
+		for c := r; c != nil; c = c.Else {
+			clauses++
+		}
+		ast.WalkNodes(r, func(n ast.Node) bool {
+			switch x := n.(type) {
+			case *ast.Expr:
+				exprs++
+				if calls(x) > maxCalls {
+					u.add(x.Location, "more than %d calls in one expression", maxCalls)
+					return true
+				}
+			case *ast.Term:
+				if s, ok := x.Value.(ast.String); ok && len(s) > maxText {
+					u.add(x.Location, "a text of more than %d bytes", maxText)
+				}
+				if v, ok := x.Value.(ast.Var); ok && len(v) > maxText {
+					u.add(x.Location, "a name of more than %d bytes", maxText)
+				}
+			}
+			return false
+		})
+		if exprs > maxExprs {
+			u.add(r.Location, "a rule of more than %d expressions", maxExprs)
+		}
+		if clauses > maxClauses {
+			u.add(r.Location, "more than %d clauses of one rule", maxClauses)
+		}
+		if calls(r.Head) > maxCalls {
+			u.add(r.Location, "more than %d calls in one expression", maxCalls)
+		}
+		if len(r.Head.Ref().String()) > maxText {
+			u.add(r.Location, "a name of more than %d bytes", maxText)
+		}
+		if len(r.Head.Args) > maxArgs {
+			u.add(r.Location, "more than %d arguments", maxArgs)
+		}
+	}
+	return len(u.found.list) == before
+}
+
+// checkAnnotations refuses metadata that would be meant for the compiler: the schema of the input is one.
+func (u *unit) checkAnnotations(m *ast.Module) {
+	for _, a := range m.Annotations {
+		if len(a.Schemas) > 0 || a.Compile != nil {
+			u.add(a.Location, "METADATA has no schemas and no compile here: the input has one schema, and rules are compiled in one way")
+		}
+	}
+}
+
+// calls counts the calls in an expression, operators included.
+func calls(n ast.Node) int {
+	count := 0
+	ast.WalkTerms(n, func(t *ast.Term) bool {
+		if _, ok := t.Value.(ast.Call); ok {
+			count++
+		}
+		return false
+	})
+	return count
+}
+
 func (u *unit) parseFile(p string, text []byte) *ast.Module {
 	if bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) {
 		u.found.add(u.input, p, 1, "begins with a byte order mark")
+		return nil
+	}
+	if !u.checkText(p, text) {
 		return nil
 	}
 	m, err := ast.ParseModuleWithOpts(u.input+"/"+p, string(text), ast.ParserOptions{
@@ -193,6 +279,9 @@ func (u *unit) checkModule(m *ast.Module) {
 	for _, r := range m.Rules {
 		if entry {
 			u.checkEntryRule(r)
+		}
+		if test && strings.Contains(r.Head.Ref().String(), "test_") && (r.Head.RuleKind() != ast.SingleValue || !r.Head.Ref().IsGround() || len(r.Head.Args) > 0) {
+			u.add(r.Location, "a test is test_… if …, one for each case")
 		}
 		u.checkTerms(r, u.rootsOf(pkg), scope, test)
 	}
@@ -251,6 +340,9 @@ func (u *unit) checkTerms(r *ast.Rule, roots []ast.Ref, scope map[ast.Var]ast.Re
 		case *ast.Expr:
 			if len(x.With) > 0 && !test {
 				u.add(x.Location, "with is for tests: a rule that changes its own input decides on something else")
+			}
+			if x.IsCall() && x.Operator().String() == "print" {
+				u.add(x.Location, "undefined function print: a policy says what it has to say in codes")
 			}
 			if x.IsCall() && !test && x.Operator().Equal(ast.Equality.Ref()) {
 				u.add(x.Location, "= gives a name a value where it has none, and compares where it has one: write == to compare, := to name")
