@@ -17,6 +17,7 @@ import (
 
 // Bounds of the tests of one input. Steps are what refuses the same tests everywhere; time is for what no count foresees.
 const (
+	testTimeout  = 2 * time.Second // of one test, at the author's desk
 	testsTimeout = time.Minute
 	maxTestSteps = 500_000
 )

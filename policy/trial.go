@@ -97,7 +97,8 @@ func (t *trial) run(ctx context.Context, run *regexp.Regexp) (*TestReport, error
 		return nil, err
 	}
 	defer store.Abort(ctx, txn)
-	c := ast.NewCompiler().WithCapabilities(testCapabilities).WithSchemas(schemas)
+	c := ast.NewCompiler().WithCapabilities(testCapabilities).WithSchemas(schemas).
+		WithStageAfterID(ast.StageCheckRecursion, valuesStage)
 	runner := tester.NewRunner().SetCompiler(c).SetStore(store).SetModules(t.modules).SetCoverageQueryTracer(coverage).
 		RaiseBuiltinErrors(true).SetTimeout(testTimeout)
 	if run != nil {
