@@ -70,7 +70,7 @@ func TestStepsLeaveRoom(t *testing.T) {
 // TestRevisions: a revision names contents, each input has one, and its source can be had by it.
 func TestRevisions(t *testing.T) {
 	s := sampleSet(t)
-	if len(s.Revisions()) != 13 {
+	if len(s.Revisions()) != 33 {
 		t.Errorf("%v", s.Revisions())
 	}
 	for name, rev := range s.Revisions() {
@@ -105,7 +105,7 @@ func TestFactsAreDated(t *testing.T) {
 			t.Errorf("%s of %s on %s is %v", c.table, c.j, c.day, got)
 		}
 	}
-	if tier := f.at(tableTier, "gb", "2032-01-15").code; tier != "t4" {
+	if tier := f.at(tableTier, "gb", "2021-06-27").code; tier != "t4" {
 		t.Errorf("a tier that has lapsed is %s", tier)
 	}
 }
@@ -131,7 +131,13 @@ func TestBadCommon(t *testing.T) {
 		"a rule id that nobody knows":       {change("pkg.rego", `met contains "R2" if`, `met contains "R222" if`), "an id that the registry does not have"},
 		"a package that sees the recipient": {change("pkg.rego", `input.sender.active == true`, `input.recipient.active == true`), "looks at the recipient"},
 		"a rule of unknown evidence":        {change("pkg.rego", "#   evidence: V\n", ""), "has no custom.evidence"},
-		"facts that overlap":                {change("facts.json", `"ru": [{`, `"ru": [{"from": "2020-01-01", "until": "2022-03-01", "value": "t4", "source": "x"}, {`), "intervals overlap"},
+		"facts that overlap":                {change("facts.json", `"by": [{`, `"by": [{"from": "2017-01-01", "until": "2018-05-06", "value": true, "source": "x", "evidence": "V"}, {`), "intervals overlap"},
+		"a fact without evidence":           {change("facts.json", `, "evidence": "K"`, ``), `its evidence is "", none of [V S K P]`},
+		"a fact of another evidence":        {change("facts.json", `"evidence": "K"`, `"evidence": "X"`), `its evidence is "X"`},
+		"a fact without a source":           {change("facts.json", `"source": "not a member state, not a Schengen associate"`, `"source": ""`), "it has no source"},
+		"a member that nobody knows":        {change("facts.json", `"evidence": "K"`, `"evidence": "K", "note": "x"`), "unknown"},
+		"a treaty without others":           {change("facts.json", `"with": ["gb"]`, `"with": []`), "a treaty has parties"},
+		"an agreement that is none":         {change("facts.json", `"value": "operational"`, `"value": "operative"`), "not a value of the table"},
 		"a fact without an end":             {change("facts.json", `"until": "9999-12-31", `, ``), "not a date"},
 		"a fact that ends before":           {change("facts.json", `"from": "2018-05-06", "until": "9999-12-31"`, `"from": "2018-05-06", "until": "2018-05-05"`), "before it begins"},
 		"a tier that is none":               {change("facts.json", `"value": "t2"`, `"value": "t9"`), "not a value of the table"},
@@ -164,7 +170,7 @@ func TestDeclaredIsItsOwn(t *testing.T) {
 
 func TestParseDeclared(t *testing.T) {
 	good := string(Samples().Declared["ua"].Files[declaredFile])
-	if d, err := ParseDeclared([]byte(good)); err != nil || d.Jurisdiction != "ua" || len(d.Instruments) != 4 {
+	if d, err := ParseDeclared([]byte(good)); err != nil || d.Jurisdiction != "ua" || len(d.Instruments) != 5 {
 		t.Fatal(err, d)
 	}
 	for name, c := range map[string][2]string{

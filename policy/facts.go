@@ -20,6 +20,21 @@ type facts struct {
 	Tables map[string]table `json:"tables"`
 	// Laws are legal bases that no single jurisdiction declares, those of the European Union: jurisdiction "eu".
 	Laws []Instrument `json:"laws"`
+	// Treaties are agreements of the Union: each of the parties counts as one that declares it.
+	Treaties []unionTreaty `json:"treaties"`
+}
+
+// unionTreaty is an agreement of the Union with third countries, in the name of its parties.
+type unionTreaty struct {
+	ID       string   `json:"id"`
+	Title    string   `json:"title"`
+	Parties  []string `json:"parties"`
+	With     []string `json:"with"`
+	Bases    []string `json:"bases"`
+	From     string   `json:"from"`
+	Until    string   `json:"until"`
+	Source   string   `json:"source"`
+	Evidence string   `json:"evidence"`
 }
 
 // table holds one kind of fact for each jurisdiction.
@@ -34,17 +49,18 @@ type table struct {
 
 // interval is a value between two inclusive dates, compared with the day of the request in UTC.
 type interval struct {
-	From   string          `json:"from"`
-	Until  string          `json:"until"`
-	Value  json.RawMessage `json:"value"`
-	Source string          `json:"source"`
+	From     string          `json:"from"`
+	Until    string          `json:"until"`
+	Value    json.RawMessage `json:"value"`
+	Source   string          `json:"source"`
+	Evidence string          `json:"evidence"`
 
 	code   string
 	flag   bool
 	number int
 }
 
-// Tables that the input is built from. Each is of flags but tier, which is of codes, and limits, of numbers.
+// Tables that the input is built from. Each is of flags but limits, which is of numbers, and those of codeTables.
 const (
 	tableNotLED       = "not_led_bound" // of a sender: nothing of LED binds it
 	tableLED          = "led_bound"     // of a recipient: it protects as the directive asks
@@ -54,7 +70,9 @@ const (
 	tableAdequate     = "adequate"
 	tableDeathPenalty = "death_penalty"
 	tableIllTreatment = "ill_treatment"
-	tableLimits       = "limits" // not of jurisdictions, but of the limits that follow
+	tableCrimeArea    = "crime_area"        // of a crime area: annex I of Regulation (EU) 2016/794 lists it
+	tableEuropol      = "europol_agreement" // what Europol has with a third country or an organisation
+	tableLimits       = "limits"            // not of jurisdictions, but of the limits that follow
 )
 
 // Limits of the baseline. One that lapsed is 0: nothing is recent, or few, enough.
@@ -64,7 +82,10 @@ const (
 	limitDerogations = "derogations_a_year"  // how many are a habit
 )
 
-var factTables = []string{tableNotLED, tableLED, tableDir977, tableChannelFree, tableTier, tableAdequate, tableDeathPenalty, tableIllTreatment, tableLimits}
+// codeTables are the tables whose values are codes.
+var codeTables = []string{tableTier, tableEuropol}
+
+var factTables = []string{tableNotLED, tableLED, tableDir977, tableChannelFree, tableTier, tableAdequate, tableDeathPenalty, tableIllTreatment, tableCrimeArea, tableEuropol, tableLimits}
 
 func parseFacts(b []byte) (*facts, error) {
 	var f facts
@@ -79,7 +100,7 @@ func parseFacts(b []byte) (*facts, error) {
 		if !ok {
 			return nil, fmt.Errorf("no table %q", name)
 		}
-		t.codes, t.numbers = name == tableTier, name == tableLimits
+		t.codes, t.numbers = slices.Contains(codeTables, name), name == tableLimits
 		for j, list := range t.Of {
 			if err := t.check(list); err != nil {
 				return nil, fmt.Errorf("table %s of %s: %w", name, j, err)
@@ -96,7 +117,40 @@ func parseFacts(b []byte) (*facts, error) {
 			return nil, fmt.Errorf("law %s: %w", law.ID, err)
 		}
 	}
+	for i := range f.Treaties {
+		if err := f.Treaties[i].check(); err != nil {
+			return nil, fmt.Errorf("treaty %s: %w", f.Treaties[i].ID, err)
+		}
+	}
 	return &f, nil
+}
+
+func (t *unionTreaty) check() error {
+	if len(t.Parties) == 0 || len(t.With) == 0 || len(t.Bases) == 0 {
+		return errors.New("a treaty has parties, others, and bases that it carries")
+	}
+	return errors.Join(checkDates(t.From, t.Until), checkOrigin(t.Source, t.Evidence))
+}
+
+// checkOrigin refuses a fact of which nobody can tell where it is from, or how far it was checked.
+func checkOrigin(source, evidence string) error {
+	if source == "" {
+		return errors.New("it has no source")
+	}
+	if !slices.Contains(evidences, evidence) {
+		return fmt.Errorf("its evidence is %q, none of %v", evidence, evidences)
+	}
+	return nil
+}
+
+// treaty returns an agreement of the Union as one of its parties would declare it.
+func (f *facts) treaty(party, id string) (Instrument, bool) {
+	for _, t := range f.Treaties {
+		if t.ID == id && slices.Contains(t.Parties, party) {
+			return Instrument{ID: t.ID, Kind: "treaty", Title: t.Title, From: t.From, Until: t.Until, With: t.With, Bases: t.Bases}, true
+		}
+	}
+	return Instrument{}, false
 }
 
 // check fills the values of intervals and refuses intervals that overlap: two answers for one day are none.
@@ -105,8 +159,8 @@ func (t *table) check(list []interval) error {
 		if err := errors.Join(checkDates(list[i].From, list[i].Until), t.value(&list[i])); err != nil {
 			return err
 		}
-		if list[i].Source == "" {
-			return errors.New("an interval has no source")
+		if err := checkOrigin(list[i].Source, list[i].Evidence); err != nil {
+			return fmt.Errorf("the interval from %s: %w", list[i].From, err)
 		}
 	}
 	slices.SortFunc(list, func(a, b interval) int { return bytes.Compare([]byte(a.From), []byte(b.From)) })

@@ -94,6 +94,7 @@ func (p *pack) derived(d *object, v view, nationalFields bool) {
 	conditions, unequal := p.conditions(v)
 	changed := original != "none" && original != p.claims.purpose
 	d.flag("accused", sub.accused)
+	d.flag("annex_one", p.annexOne(v))
 	d.flag("beyond_annex", sub.beyondAnnex)
 	d.flag("bulk", sub.count > p.set.facts.limit(limitSubjects, p.today))
 	d.texts("categories", sub.categories)
@@ -190,6 +191,13 @@ func (p *pack) conditions(v view) (codes []string, unequal bool) {
 	})
 	slices.Sort(codes)
 	return slices.Compact(codes), unequal
+}
+
+// annexOne reports whether annex I of Regulation (EU) 2016/794 lists every stated crime area today; it has no national ones.
+func (p *pack) annexOne(v view) bool {
+	return !slices.ContainsFunc(v.texts("crime_areas"), func(area string) bool {
+		return !p.set.facts.flag(tableCrimeArea, area, p.today)
+	})
 }
 
 // foreignOrigin reports whether some of the data come from where the directive does not hold.

@@ -142,9 +142,9 @@ func TestOptionalMembers(t *testing.T) {
 		meta              meta
 	}{
 		"europol_purpose":  {"ee/pbgb", "europol/ops", with(eeLV(), full)},
-		"strict_necessity": {"ee/pbgb", "europol/ops", with(with(eeLV(), full), meta{"subjects": []any{group("victim", 1)}})},
+		"strict_necessity": {"ee/pbgb", "europol/ops", with(with(eeLV(), full), meta{"europol_purpose": "operational", "subjects": []any{group("victim", 1)}})},
 		"hr_attestation":   {"ua/npu", "ee/pbgb", from("ua/npu", "ua-police-law", with(full, meta{"transfer_basis": "non_eu_law"}))},
-		"balancing":        {"ee/pbgb", "ua/npu", with(with(eeLV(), full), meta{"transfer_basis": "led38_1d"})},
+		"balancing":        {"ee/pbgb", "ua/npu", with(with(eeLV(), full), meta{"transfer_basis": "led38_1d", "urgency": urgentLife})},
 		"assurances":       {"it/dcpc", "by/mia", from("it/dcpc", "it-public-security-act", with(full, meta{"transfer_basis": "led38_1a", "urgency": urgentLife}))},
 	}
 	for name, c := range cases {

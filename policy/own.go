@@ -137,7 +137,7 @@ func (p *pack) instrument(recipient string) string {
 	if !ok {
 		return "unknown"
 	}
-	valid := inForce(mine.From, mine.Until, p.today)
+	valid := inForce(mine.From, mine.Until, p.today) && p.europolMay(recipient)
 	if p.set.declared[recipient] != nil {
 		theirs, ok := p.treaty(recipient, p.r.Sender.Jurisdiction)
 		if !ok {
@@ -151,13 +151,22 @@ func (p *pack) instrument(recipient string) string {
 	return "valid"
 }
 
-// treaty returns the claimed instrument as by declares it, for its transfers with the other.
+// europolMay reports whether what Europol has with the recipient carries data of persons: that is no matter of what the
+// two declare.
+func (p *pack) europolMay(recipient string) bool {
+	return p.r.Sender.Jurisdiction != "europol" || p.set.facts.at(tableEuropol, recipient, p.today).code == "operational"
+}
+
+// treaty returns the claimed instrument as by declares it, or the Union in its name, for its transfers with the other.
 func (p *pack) treaty(by, with string) (Instrument, bool) {
 	d := p.set.declared[by]
 	if d == nil {
 		return Instrument{}, false
 	}
 	i, ok := d.instrument(p.claims.instrument)
+	if !ok {
+		i, ok = p.set.facts.treaty(by, p.claims.instrument)
+	}
 	carries := by != p.r.Sender.Jurisdiction || slices.Contains(i.Bases, p.claims.basis)
 	return i, ok && i.Kind == "treaty" && slices.Contains(i.With, with) && carries
 }

@@ -32,14 +32,19 @@ func mustSource(dir, status string) Source {
 	return s
 }
 
+// readmeFile is for people, and part of no input.
+const readmeFile = "README.md"
+
 // split parts a jurisdiction's directory into what is declared and the rules.
 func split(s Source) (declared, rules Source) {
 	declared, rules = s, s
 	declared.Files, rules.Files = map[string][]byte{}, map[string][]byte{}
 	for p, b := range s.Files {
-		if strings.HasSuffix(p, ".rego") {
+		switch {
+		case p == readmeFile: // for people
+		case strings.HasSuffix(p, ".rego"):
 			rules.Files[p] = b
-		} else {
+		default:
 			declared.Files[p] = b
 		}
 	}

@@ -175,7 +175,7 @@ func TestScenarios(t *testing.T) {
 		return from("it/dcpc", "it-public-security-act", with(meta{"transfer_basis": "led38_1d", "balancing": meta{"result": "transfer_prevails"}}, changes))
 	}
 	treaty := meta{"transfer_basis": "led37_1a", "transfer_instrument": "ee-ua-police-2009"}
-	se := meta{"originator": []any{"ee/pbgb", "se/noa"}}
+	fr := meta{"originator": []any{"ee/pbgb", "fr/dcpj"}}
 	lvData := meta{"originator": []any{"ee/pbgb", "lv/vp"}}
 	cases := []struct {
 		name, sender, recipient string
@@ -201,15 +201,15 @@ func TestScenarios(t *testing.T) {
 		{name: "7 the suspects alone", sender: "ee/pbgb", recipient: "ua/npu", meta: with(eeLV(), treaty), verdict: Delivered,
 			duties: []string{"erase_by", "no_automated_matching", "no_judicial_use", "onward_with_authorisation", "report_use", "review_by"}},
 		{name: "9 to Belarus by derogation", sender: "it/dcpc", recipient: "by/mia", meta: itBY(nil), verdict: Denied,
-			reasons: []string{"assurances_missing", "recipient_suspended", "tier_not_accepted"}},
+			reasons: []string{"assurances_missing", "recipient_suspended", "tier_not_accepted", "vital_interests_only"}},
 		{name: "10 a child's life, to Belarus", sender: "it/dcpc", recipient: "by/mia",
 			meta:   itBY(meta{"transfer_basis": "led38_1a", "urgency": urgentLife, "assurances": []any{"no_death_penalty", "no_inhuman_treatment"}}),
 			change: func(r *Request) { r.Texts = texts("urgency") }, verdict: Delivered,
-			duties: []string{"approve_within", "document_transfer", "dpo_notice", "erase_by", "no_judicial_use", "onward_with_authorisation", "review_by"}},
-		{name: "5 data of a country that is not here, nothing stated", sender: "ee/pbgb", recipient: "ua/npu", meta: with(eeLV(), with(treaty, se)),
+			duties: []string{"approve_within", "document_transfer", "dpo_notice", "erase_by", "no_judicial_use", "no_onward", "onward_with_authorisation", "purposes_only", "review_by"}},
+		{name: "5 data of a country that is not here, nothing stated", sender: "ee/pbgb", recipient: "ua/npu", meta: with(eeLV(), with(treaty, fr)),
 			verdict: Denied, reasons: []string{"authorisation_refused"}, advice: []string{"external_evidence"}},
 		{name: "5 with external evidence", sender: "ee/pbgb", recipient: "ua/npu",
-			meta:    with(eeLV(), with(treaty, with(se, meta{"prior_authorisation": []any{meta{"originator": "se/noa", "state": "granted", "ref": "SE-1"}}}))),
+			meta:    with(eeLV(), with(treaty, with(fr, meta{"prior_authorisation": []any{meta{"originator": "fr/dcpj", "state": "granted", "ref": "FR-1"}}}))),
 			verdict: Delivered, advice: []string{"external_evidence"}},
 		{name: "5 data of a country that is here wait for it", sender: "ee/pbgb", recipient: "ua/npu", meta: with(eeLV(), with(treaty, lvData)),
 			verdict: Pending, reasons: []string{"prior_authorisation"}, pends: []string{"prior_authorisation by originator of lv"}},
@@ -261,7 +261,7 @@ func TestScenarios(t *testing.T) {
 			meta: with(eeLV(), meta{"transfer_basis": "led37_1a", "transfer_instrument": "lv-ua-police-2010"}), verdict: Denied, reasons: []string{"instrument_unknown"}},
 		{name: "25 an assessment that has lapsed", sender: "it/dcpc", recipient: "by/mia",
 			meta:    itBY(meta{"transfer_basis": "led37_1b", "transfer_instrument": "it-by-assessment-2019", "assurances": []any{"no_death_penalty", "no_inhuman_treatment"}}),
-			verdict: Denied, reasons: []string{"assessment_missing", "recipient_suspended", "tier_not_accepted"}},
+			verdict: Denied, reasons: []string{"assessment_missing", "recipient_suspended", "tier_not_accepted", "vital_interests_only"}, advice: []string{"authority_informed"}},
 		{name: "Ukraine answers Estonia", sender: "ua/npu", recipient: "ee/pbgb", meta: uaEE(meta{"message_type": "answer", "relates_to": []any{meta{"package": "p1", "relation": "answers"}}}),
 			change: func(r *Request) {
 				r.Known.Relations = []Relation{{Package: "p1", Relation: "answers", Found: true, MessageType: "request", From: "ee/pbgb", Outcomes: map[string]string{"ua/npu": "acknowledged"}}}
@@ -271,15 +271,15 @@ func TestScenarios(t *testing.T) {
 		{name: "31 third-country data without attestation", sender: "ua/npu", recipient: "ee/pbgb", meta: uaEE(meta{"hr_attestation": false}),
 			verdict: Denied, reasons: []string{"hr_attestation_missing"}},
 		{name: "Belarus to Ukraine", sender: "by/mia", recipient: "ua/npu", meta: from("by/mia", "by-operative-law", meta{"transfer_basis": "non_eu_law"}),
-			verdict: Denied, reasons: []string{"counterpart_not_accepted", "national_limit"}},
+			verdict: Denied, reasons: []string{"counterpart_not_accepted", "vital_interests_only"}},
 		{name: "Europol takes part", sender: "ee/pbgb", recipient: "europol/ops", meta: with(eeLV(), meta{"europol_purpose": "cross_check"}), verdict: Delivered,
 			duties: []string{"erase_by", "erase_within", "no_judicial_use", "onward_with_authorisation", "review_by"}},
 		{name: "Europol asks for the purpose", sender: "ee/pbgb", recipient: "europol/ops", meta: eeLV(), verdict: Denied, reasons: []string{"purpose_not_accepted"}},
 		{name: "Europol to Ukraine", sender: "europol/ops", recipient: "ua/npu",
 			meta:    from("europol/ops", "europol-regulation", meta{"transfer_basis": "europol_25_1c", "transfer_instrument": "europol-ua-2016"}),
-			verdict: Delivered, duties: []string{"erase_by", "no_automated_matching", "no_judicial_use", "onward_with_authorisation", "review_by"}},
+			verdict: Delivered, duties: []string{"document_transfer", "erase_by", "no_automated_matching", "no_judicial_use", "onward_with_authorisation", "purposes_only", "review_by"}},
 		{name: "10 victims to Europol without necessity", sender: "ee/pbgb", recipient: "europol/ops",
-			meta: with(eeLV(), meta{"europol_purpose": "cross_check", "subjects": []any{group("victim", 1)}}), verdict: Denied, reasons: []string{"strict_necessity_missing"}},
+			meta: with(eeLV(), meta{"europol_purpose": "operational", "subjects": []any{group("victim", 1)}}), verdict: Denied, reasons: []string{"strict_necessity_missing"}},
 		{name: "10 victims inside", sender: "ee/pbgb", recipient: "lv/vp", meta: with(eeLV(), meta{"subjects": []any{group("victim", 1)}}), verdict: Delivered,
 			duties: []string{"erase_by", "erase_within", "no_judicial_use", "onward_with_authorisation", "review_by", "strict_necessity_only"}},
 		{name: "12, 13, 14 an opinion of nobody knows whom", sender: "ee/pbgb", recipient: "lv/vp",

@@ -244,10 +244,10 @@ func TestMask(t *testing.T) {
 		sender bool
 		want   []string
 	}{
-		{"it/dcpc", true, []string{"assurances_missing", "recipient_suspended", "tier_not_accepted"}},
-		{"it", false, []string{"recipient_suspended", "tier_not_accepted"}},
-		{"by/mia", false, []string{"recipient_suspended"}},
-		{"ua/npu", true, []string{"assurances_missing", "recipient_suspended"}},
+		{"it/dcpc", true, []string{"assurances_missing", "recipient_suspended", "tier_not_accepted", "vital_interests_only"}},
+		{"it", false, []string{"recipient_suspended", "tier_not_accepted", "vital_interests_only"}},
+		{"by/mia", false, []string{"recipient_suspended", "vital_interests_only"}},
+		{"ua/npu", true, []string{"assurances_missing", "recipient_suspended", "vital_interests_only"}},
 	} {
 		got := s.Mask(d, c.reader, c.sender)
 		eq(t, c.reader, codes(got.Reasons), c.want)
@@ -255,7 +255,7 @@ func TestMask(t *testing.T) {
 			t.Errorf("%s: %+v", c.reader, got)
 		}
 	}
-	if len(d.Reasons) != 3 || d.Input.Own == nil {
+	if len(d.Reasons) != 4 || d.Input.Own == nil {
 		t.Error("masking changed the decision itself")
 	}
 	ok := decide(t, request(t, "ee/pbgb", []string{"lv/vp"}, eeLV()))[0]

@@ -33,3 +33,10 @@ unassured if {
 	input.recipient.ill_treatment == true
 	not "no_inhuman_treatment" in input.recipient.assurances
 }
+
+# METADATA
+# title: The sender states assurances against both
+assurances_stated if {
+	"no_death_penalty" in input.claimed.assurances
+	"no_inhuman_treatment" in input.claimed.assurances
+}

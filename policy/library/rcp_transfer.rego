@@ -14,6 +14,8 @@ package liaison.common.rcp
 #   evidence: V
 met contains "R24" if input.facts.route == "inside"
 
+met contains "R24" if input.derived.personal == false
+
 met contains "R24" if {
 	input.facts.route == "foreign"
 	input.claimed.transfer_basis == "non_eu_law"
@@ -282,7 +284,12 @@ met contains "R28" if input.facts.suspended == false
 
 met contains "R28" if input.facts.route == "foreign"
 
-met contains "R28" if input.claimed.transfer_basis in {"led38_1a", "led38_1c", "europol_25_5"}
+met contains "R28" if input.claimed.transfer_basis in {"led38_1a", "led38_1c"}
+
+met contains "R28" if {
+	input.claimed.transfer_basis == "europol_25_5"
+	input.claimed.urgency.ground in {"life", "public_security"}
+}
 
 # METADATA
 # title: "Suspended cooperation: the head of the authority decides"

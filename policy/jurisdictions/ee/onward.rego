@@ -4,10 +4,22 @@
 package jurisdiction.ee.onward
 
 import data.jurisdiction.ee.lib
+import data.liaison.archetype.led_state.onward as base
 
 default allow := false
 
-allow if input.recipient.registered == true
+allow if {
+	base.allow
+	input.recipient.registered == true
+}
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Nothing of Estonia's goes to a closed country

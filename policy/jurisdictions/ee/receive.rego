@@ -4,13 +4,22 @@
 package jurisdiction.ee.receive
 
 import data.jurisdiction.ee.lib
+import data.liaison.archetype.led_state.receive as base
 
 default allow := false
 
 allow if {
+	base.allow
 	input.recipient.jurisdiction == "ee"
-	input.recipient.type in {"spoc", "designated_lea", "competent_lea"}
 }
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Partners of Estonia
@@ -18,11 +27,14 @@ allow if {
 #   rule: ee-1
 #   code: counterpart_not_accepted
 #   text:
-#     en: Estonia does not exchange with this country.
+#     en: Estonia does not exchange with this country but where a life or public security is at stake.
 #   fix:
 #     en: Use INTERPOL.
 #   source: Police and Border Guard Act (sample)
-deny contains "counterpart_not_accepted" if input.sender.jurisdiction in lib.closed
+deny contains "counterpart_not_accepted" if {
+	input.sender.jurisdiction in lib.closed
+	input.derived.imminent == false
+}
 
 # METADATA
 # title: Languages

@@ -4,15 +4,23 @@
 package jurisdiction.ee.send
 
 import data.jurisdiction.ee.lib
-
+import data.liaison.archetype.led_state.send as base
 import data.liaison.lib as common
 
 default allow := false
 
 allow if {
+	base.allow
 	input.sender.jurisdiction == "ee"
-	input.sender.type in {"spoc", "designated_lea", "competent_lea"}
 }
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Partners of Estonia
@@ -20,11 +28,14 @@ allow if {
 #   rule: ee-1
 #   code: counterpart_not_accepted
 #   text:
-#     en: Estonia does not exchange with this country.
+#     en: Estonia does not exchange with this country but where a life or public security is at stake.
 #   fix:
-#     en: Use INTERPOL, or ask the Ministry of the Interior.
+#     en: Use INTERPOL, or declare led38_1a or led38_1c where it holds.
 #   source: Police and Border Guard Act (sample)
-deny contains "counterpart_not_accepted" if input.recipient.jurisdiction in lib.closed
+deny contains "counterpart_not_accepted" if {
+	input.recipient.jurisdiction in lib.closed
+	not lib.vital
+}
 
 # METADATA
 # title: Estonia keeps five years at most

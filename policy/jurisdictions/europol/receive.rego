@@ -3,46 +3,53 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.europol.receive
 
+import data.liaison.archetype.eu_agency.receive as base
+
 default allow := false
 
 allow if {
+	base.allow
 	input.recipient.jurisdiction == "europol"
-	input.recipient.type == "eu_agency"
 }
 
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
+
 # METADATA
-# title: The purpose at Europol is stated
+# title: Languages
 # custom:
 #   rule: europol-3
-#   code: purpose_not_accepted
-#   text:
-#     en: Data of persons for Europol without the purpose of their processing there.
-#   fix:
-#     en: Set europol_purpose.
-#   source: Regulation (EU) 2016/794 art 18(2), 19(1)
-deny contains "purpose_not_accepted" if {
-	input.derived.personal == true
-	input.claimed.europol_purpose == "none"
-}
-
-# METADATA
-# title: Working language
-# custom:
-#   rule: europol-4
 #   code: language_not_accepted
 #   text:
-#     en: Europol works in English; a translation comes with the package.
+#     en: Europol reads English; a translation comes with the package.
 #   fix:
 #     en: Write in English.
 #   source: Regulation (EU) 2016/794 art 64 (sample)
-deny contains "language_not_accepted" if input.claimed.language != "en"
+deny contains "language_not_accepted" if not input.claimed.language in {"en"}
 
 # METADATA
-# title: Reviewed after three years
+# title: Large sets are categorised first
+# custom:
+#   rule: europol-4
+#   code: too_many_subjects
+#   text:
+#     en: More than 1000 subjects in one package are a large data set, which comes by another way.
+#   fix:
+#     en: Send it as a large data set, or in packages for single cases.
+#   source: Regulation (EU) 2016/794 art 18(6a), 18a
+deny contains "too_many_subjects" if input.derived.subjects > 1000
+
+# METADATA
+# title: X4 until graded
 # custom:
 #   rule: europol-5
-#   code: erase_within
+#   code: treat_as_x4
 #   text:
-#     en: Erase within the stated number of days.
-#   source: Regulation (EU) 2016/794 art 31(2)
-oblige contains {"code": "erase_within", "params": {"days": 1095}} if input.derived.personal == true
+#     en: Not evaluated by the sender. Treat source and information as of unknown reliability.
+#   source: Regulation (EU) 2016/794 art 29(4)
+oblige contains "treat_as_x4" if input.claimed.evaluation.scheme != "4x4"

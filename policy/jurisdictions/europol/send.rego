@@ -3,34 +3,44 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.europol.send
 
+import data.liaison.archetype.eu_agency.send as base
+
 default allow := false
 
 allow if {
+	base.allow
 	input.sender.jurisdiction == "europol"
-	input.sender.type == "eu_agency"
 }
 
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
+
 # METADATA
-# title: Within its objectives
+# title: The purpose of the provider
 # custom:
 #   rule: europol-1
-#   code: national_limit
+#   code: purposes_only
 #   text:
-#     en: Europol sends only about crimes of Annex I, and not about national offences alone.
-#   fix:
-#     en: Name the crime area of Annex I.
-#   source: Regulation (EU) 2016/794 art 3, annex I
-deny contains "national_limit" if {
-	some area in input.claimed.crime_areas
-	startswith(area, "national:")
-}
+#     en: Use only for the stated purposes.
+#   source: Regulation (EU) 2016/794 art 19(1), 23(6)
+oblige contains {"code": "purposes_only", "params": {"purposes": [input.claimed.purpose]}} if input.derived.personal == true
 
 # METADATA
-# title: The provider's restrictions stay
+# title: A grade is there
 # custom:
 #   rule: europol-2
-#   code: onward_with_authorisation
+#   code: evaluation_not_accepted
 #   text:
-#     en: Passing on only with the authorisation of Europol, which asks the provider.
-#   source: Regulation (EU) 2016/794 art 19(2), 23(7)
-oblige contains "onward_with_authorisation" if input.derived.personal == true
+#     en: Europol grades what it sends by 4x4; what nobody graded is X4.
+#   fix:
+#     en: State the evaluation by 4x4, X4 where there is no grade and no agreement of the provider.
+#   source: Regulation (EU) 2016/794 art 29
+deny contains "evaluation_not_accepted" if {
+	input.derived.personal == true
+	input.claimed.evaluation.scheme != "4x4"
+}

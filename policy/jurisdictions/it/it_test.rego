@@ -7,6 +7,8 @@ import data.liaison.example
 
 claimed(base, c) := object.union(base, {"claimed": object.union(base.claimed, c)})
 
+facts(base, f) := object.union(base, {"facts": object.union(base.facts, f)})
+
 recipient(base, r) := object.union(base, {"recipient": object.union(base.recipient, r)})
 
 test_sends if {
@@ -20,7 +22,12 @@ test_antimafia_waits if {
 	count(send.pend) == 0 with input as claimed(mafia, {"judicial_auth": "granted"})
 }
 
-test_a_refusal_of_the_judge_holds if send.deny == {"national_limit"} with input as claimed(example.send, {"judicial_auth": "refused"})
+test_a_refusal_of_the_judge_holds if send.deny == {"judicial_authorisation_refused"} with input as claimed(example.send, {"judicial_auth": "refused"})
+
+test_not_in_court_outside if {
+	not "no_judicial_use" in send.oblige with input as example.send
+	"no_judicial_use" in send.oblige with input as facts(example.send, {"route": "outside"})
+}
 
 test_suspended_countries if {
 	suspended := recipient(example.send, {"tier": "t4"})

@@ -3,11 +3,27 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.it.onward
 
+import data.liaison.archetype.led_state.onward as base
+
 default allow := false
 
-allow if input.recipient.led_bound == true
+allow if {
+	base.allow
+	input.recipient.led_bound == true
+}
 
-allow if input.recipient.adequate == true
+allow if {
+	base.allow
+	input.recipient.adequate == true
+}
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Not in court

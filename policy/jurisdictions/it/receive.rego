@@ -3,12 +3,22 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.it.receive
 
+import data.liaison.archetype.led_state.receive as base
+
 default allow := false
 
 allow if {
+	base.allow
 	input.recipient.jurisdiction == "it"
-	input.recipient.type in {"spoc", "designated_lea", "competent_lea"}
 }
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Languages

@@ -3,12 +3,22 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.it.send
 
+import data.liaison.archetype.led_state.send as base
+
 default allow := false
 
 allow if {
+	base.allow
 	input.sender.jurisdiction == "it"
-	input.sender.type in {"spoc", "designated_lea", "competent_lea"}
 }
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Antimafia prosecutions are secret
@@ -26,16 +36,17 @@ pend contains "national_review" if {
 }
 
 # METADATA
-# title: A judge has refused
+# title: Secrets of an investigation stay out of court abroad
 # custom:
 #   rule: it-2
-#   code: national_limit
+#   code: no_judicial_use
 #   text:
-#     en: Judicial authorisation was refused.
-#   fix:
-#     en: Do not send.
+#     en: No use in judicial proceedings without the permission of Italy.
 #   source: Code of Criminal Procedure art 329 (sample)
-deny contains "national_limit" if input.claimed.judicial_auth == "refused"
+oblige contains "no_judicial_use" if {
+	input.facts.route == "outside"
+	input.claimed.purpose in {"investigation", "prosecution"}
+}
 
 # METADATA
 # title: Italy does not send to suspended countries by derogation of the individual case

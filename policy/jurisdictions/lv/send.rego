@@ -24,13 +24,13 @@ advise contains x if some x in base.advise
 # title: Offences of weight
 # custom:
 #   rule: lv-1
-#   code: national_limit
+#   code: offence_too_light
 #   text:
 #     en: Latvia sends data of persons spontaneously only about offences that can be punished with a year of prison or more.
 #   fix:
 #     en: Wait for a request, or send without data of persons.
 #   source: Law on Police (sample)
-deny contains "national_limit" if {
+deny contains "offence_too_light" if {
 	input.message_type == "spontaneous"
 	input.derived.personal == true
 	input.claimed.offence.max_penalty_years < 1

@@ -3,11 +3,27 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.ua.onward
 
+import data.liaison.archetype.treaty_state.onward as base
+
 default allow := false
 
-allow if input.recipient.led_bound == true
+allow if {
+	base.allow
+	input.recipient.led_bound == true
+}
 
-allow if input.recipient.tier in {"t1", "t2"}
+allow if {
+	base.allow
+	input.recipient.tier in {"t1", "t2"}
+}
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Not to countries that take part in the aggression

@@ -3,12 +3,22 @@
 # description: Sample rules, written by this project. They are not the law of anybody.
 package jurisdiction.ua.receive
 
+import data.liaison.archetype.treaty_state.receive as base
+
 default allow := false
 
 allow if {
+	base.allow
 	input.recipient.jurisdiction == "ua"
-	input.recipient.type in {"spoc", "designated_lea", "competent_lea"}
 }
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
 
 # METADATA
 # title: Countries that take part in the aggression

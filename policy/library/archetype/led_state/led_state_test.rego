@@ -21,7 +21,7 @@ abroad(tier) := route(recipient(example.send, {"tier": tier, "led_bound": false}
 
 test_police_of_a_bound_state_sends if {
 	send.allow with input as example.send
-	count(send.deny) + count(send.pend) + count(send.oblige) + count(send.advise) == 0 with input as example.send
+	((count(send.deny) + count(send.pend)) + count(send.oblige)) + count(send.advise) == 0 with input as example.send
 	not send.allow with input as sender(example.send, {"led_bound": false})
 	not send.allow with input as sender(example.send, {"type": "private"})
 }
@@ -35,10 +35,13 @@ test_the_judge if {
 }
 
 test_a_second_officer_where_there_is_an_assessment_alone if {
-	send.pend == {"second_officer"} with input as abroad("t3")
-	count(send.pend) == 0 with input as abroad("t2")
-	count(send.pend) == 0 with input as derived(abroad("t3"), {"imminent": true})
-	count(send.pend) == 0 with input as derived(abroad("t3"), {"personal": false})
+	assessed := claimed(abroad("t3"), {"transfer_basis": "led37_1b"})
+	send.pend == {"second_officer"} with input as assessed
+	send.pend == {"second_officer"} with input as claimed(abroad("t2"), {"transfer_basis": "led38_1d"})
+	count(send.pend) == 0 with input as claimed(abroad("t2"), {"transfer_basis": "led37_1a"})
+	count(send.pend) == 0 with input as claimed(abroad("t4"), {"transfer_basis": "led38_1a"})
+	count(send.pend) == 0 with input as derived(assessed, {"imminent": true})
+	count(send.pend) == 0 with input as derived(assessed, {"personal": false})
 }
 
 test_assurances_are_seen if {
@@ -59,28 +62,41 @@ test_what_leaves_is_bound if {
 
 test_police_of_a_bound_state_receives if {
 	receive.allow with input as example.receive
-	count(receive.deny) + count(receive.pend) + count(receive.oblige) + count(receive.advise) == 0 with input as example.receive
+	((count(receive.deny) + count(receive.pend)) + count(receive.oblige)) + count(receive.advise) == 0 with input as example.receive
 	not receive.allow with input as recipient(example.receive, {"led_bound": false})
 	not receive.allow with input as recipient(example.receive, {"type": "private"})
 }
 
-test_children_are_looked_at if {
-	child := derived(example.receive, {"under_15_suspect": true})
-	receive.pend == {"minors_review"} with input as child
-	count(receive.pend) == 0 with input as derived(child, {"imminent": true})
+arriving := route(example.receive, "foreign")
+
+test_political_matters_from_outside if {
+	political := claimed(arriving, {"sensitive_matter": "political"})
+	receive.pend == {"sensitive_matter_review"} with input as political
+	count(receive.pend) == 0 with input as derived(political, {"imminent": true})
+	count(receive.pend) == 0 with input as claimed(example.receive, {"sensitive_matter": "political"})
 }
 
-test_what_arrives if {
-	receive.deny == {"classification_not_accepted"} with input as claimed(example.receive, {"classification": "national:it:riservato"})
-	opinion := claimed(route(example.receive, "foreign"), {"assertion_type": "assessment"})
+test_what_arrives_says_of_when_it_is if {
+	undated := {"quality": object.union(example.receive.claimed.quality, {"as_of": ""})}
+	receive.deny == {"quality_missing"} with input as claimed(arriving, undated)
+	count(receive.deny) == 0 with input as arriving
+	count(receive.deny) == 0 with input as claimed(example.receive, undated)
+}
+
+test_opinions_from_outside if {
+	opinion := claimed(arriving, {"assertion_type": "assessment"})
 	receive.oblige == {"corroborate_first"} with input as opinion
 	count(receive.oblige) == 0 with input as claimed(opinion, {"assertion_type": "fact"})
-	receive.advise == {"prosecution_needs_permission"} with input as claimed(example.receive, {"purpose": "prosecution", "handling": {"code": "H1", "conditions": [], "gb": "none"}})
+}
+
+test_not_in_court if {
+	secret := claimed(example.receive, {"purpose": "prosecution", "handling": {"code": "H1", "conditions": [], "gb": "none"}})
+	receive.advise == {"prosecution_needs_permission"} with input as secret
 }
 
 test_onward if {
 	onward.allow with input as example.onward
-	count(onward.deny) + count(onward.pend) + count(onward.oblige) == 0 with input as example.onward
+	(count(onward.deny) + count(onward.pend)) + count(onward.oblige) == 0 with input as example.onward
 	not onward.allow with input as recipient(example.onward, {"type": "private"})
 	onward.oblige == {"no_onward"} with input as recipient(example.onward, {"led_bound": false})
 }

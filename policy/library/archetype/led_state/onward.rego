@@ -1,8 +1,6 @@
 # METADATA
 # title: What others may pass on of the data of a state that is bound by Directive (EU) 2016/680
-# description: |
-#   An archetype. Asked when the state is an originator and no party; whether it has authorised the transfer is a rule of
-#   common.
+# description: An archetype. Asked when the jurisdiction is an originator and no party; whether it has authorised the transfer is a rule of common.
 package liaison.archetype.led_state.onward
 
 default allow := false
@@ -18,10 +16,11 @@ allow if {
 #   rule: led-12
 #   code: tier_not_accepted
 #   text:
-#     en: Data of this state are not passed on to a country with which police cooperation is suspended or was never assessed, but where life or public security is at stake.
+#     en: Data of this jurisdiction are not passed on to a country with which police cooperation is suspended or was never assessed, but where life or public security is at stake.
 #   fix:
-#     en: Leave the data of this state out.
+#     en: Leave the data of this jurisdiction out.
 #   source: LED art 35(1)(e), 35(3)
+#   evidence: P
 deny contains "tier_not_accepted" if {
 	input.recipient.tier == "t4"
 	not input.claimed.transfer_basis in {"led38_1a", "led38_1c", "europol_25_5"}
@@ -33,10 +32,11 @@ deny contains "tier_not_accepted" if {
 #   rule: led-13
 #   code: second_officer
 #   text:
-#     en: Data of this state that are passed on for another purpose than they were collected for wait for a second officer of the sender.
+#     en: Data of this jurisdiction that are passed on for another purpose than they were collected for wait for a second officer of the sender.
 #   fix:
 #     en: Let a second officer approve.
 #   source: LED art 4(2), 35(1)(e)
+#   evidence: P
 pend contains {"code": "second_officer", "jurisdiction": input.sender.jurisdiction} if {
 	input.derived.purpose_changed == true
 	input.derived.imminent == false
@@ -50,6 +50,7 @@ pend contains {"code": "second_officer", "jurisdiction": input.sender.jurisdicti
 #   text:
 #     en: No passing on.
 #   source: LED art 35(1)(e)
+#   evidence: V
 oblige contains "no_onward" if {
 	input.recipient.led_bound == false
 	input.derived.personal == true

@@ -1,6 +1,6 @@
 # METADATA
 # title: What a state that is bound by Directive (EU) 2016/680 receives
-# description: An archetype. The rules of such a state inherit it and add their own.
+# description: An archetype. Rules of a jurisdiction inherit it and add their own.
 package liaison.archetype.led_state.receive
 
 import data.liaison.lib
@@ -13,29 +13,36 @@ allow if {
 }
 
 # METADATA
-# title: Nothing classified above what a police unit may hold
+# title: What arrives says of when it is
 # custom:
 #   rule: led-8
-#   code: classification_not_accepted
+#   code: quality_missing
 #   text:
-#     en: A national classification that the recipient's country does not know.
+#     en: Data of persons from a country that the directive does not bind, without the day of which they are.
 #   fix:
-#     en: Ask the originator for a version without national classification.
-#   source: Decision 2013/488/EU
-deny contains "classification_not_accepted" if startswith(input.claimed.classification, "national:")
+#     en: State quality.as_of; ask your source if it does not know.
+#   source: LED art 7(2)
+#   evidence: V
+deny contains "quality_missing" if {
+	lib.arrives
+	input.derived.personal == true
+	input.claimed.quality.as_of == ""
+}
 
 # METADATA
-# title: Children as suspects are looked at
+# title: Political and like matters from outside are looked at
 # custom:
 #   rule: led-9
-#   code: minors_review
+#   code: sensitive_matter_review
 #   text:
-#     en: Suspects or potential offenders under 15 wait for the recipient's head of duty, who checks age and responsibility.
+#     en: A political, military, religious or racial matter from a country that the directive does not bind waits for the recipient's head of duty.
 #   fix:
-#     en: Let the head of duty of the recipient's country approve, or send without them.
-#   source: LED art 4(1)(c), 6; Regulation (EU) 2016/794 art 30
-pend contains "minors_review" if {
-	input.derived.under_15_suspect == true
+#     en: Let the head of duty of the recipient's country approve.
+#   source: LED art 4(1)(a); Constitution of INTERPOL art 3
+#   evidence: P
+pend contains "sensitive_matter_review" if {
+	lib.arrives
+	input.claimed.sensitive_matter in {"political", "military", "religious", "racial"}
 	input.derived.imminent == false
 }
 
@@ -47,6 +54,7 @@ pend contains "minors_review" if {
 #   text:
 #     en: An assessment from a country that the directive does not bind. Corroborate it before any measure against a person.
 #   source: LED art 7(1); Recommendation R(87)15 principle 3.2
+#   evidence: K
 oblige contains "corroborate_first" if {
 	lib.arrives
 	input.derived.personal == true
@@ -54,13 +62,14 @@ oblige contains "corroborate_first" if {
 }
 
 # METADATA
-# title: Nobody is asked to use what may not be used
+# title: Not in court without permission
 # custom:
 #   rule: led-11
 #   code: prosecution_needs_permission
 #   text:
 #     en: Under handling code H1 a court cannot be shown this; ask the sender for a use_permission in time.
 #   source: LED art 9(3); Europol handling code H1
+#   evidence: S
 advise contains "prosecution_needs_permission" if {
 	input.claimed.handling.code == "H1"
 	input.claimed.purpose == "prosecution"

@@ -1,6 +1,6 @@
 # METADATA
 # title: What a state that is bound by Directive (EU) 2016/680 sends
-# description: An archetype. The rules of such a state inherit it and add their own.
+# description: An archetype. Rules of a jurisdiction inherit it and add their own.
 package liaison.archetype.led_state.send
 
 import data.liaison.lib
@@ -22,6 +22,7 @@ allow if {
 #   fix:
 #     en: Do not send. A request is answered with a refusal, code c.
 #   source: Directive (EU) 2023/977 art 6(1)(c), 9
+#   evidence: S
 deny contains "judicial_authorisation_refused" if input.claimed.judicial_auth == "refused"
 
 # METADATA
@@ -34,6 +35,7 @@ deny contains "judicial_authorisation_refused" if input.claimed.judicial_auth ==
 #   fix:
 #     en: Announce the delay with a delay_notice; the head of duty releases the package once the authorisation is there.
 #   source: Directive (EU) 2023/977 art 5(2), 9
+#   evidence: S
 pend contains "judicial_authorisation" if {
 	input.claimed.judicial_auth == "required_pending"
 	input.derived.imminent == false
@@ -49,9 +51,10 @@ pend contains "judicial_authorisation" if {
 #   fix:
 #     en: Let a second officer approve.
 #   source: LED art 4(4), 37(1)(b), 38
+#   evidence: P
 pend contains "second_officer" if {
-	lib.leaves
-	input.recipient.tier == "t3"
+	input.facts.route == "outside"
+	input.claimed.transfer_basis in {"led37_1b", "led38_1b", "led38_1d", "led38_1e", "led39"}
 	input.derived.personal == true
 	input.derived.imminent == false
 }
@@ -66,10 +69,11 @@ pend contains "second_officer" if {
 #   fix:
 #     en: Let the head of duty approve.
 #   source: LED recital 71, art 4(4)
+#   evidence: K
 pend contains "assurances_review" if {
 	lib.leaves
-	input.derived.accused == true
 	lib.unassured
+	input.derived.accused == true
 	input.derived.imminent == false
 }
 
@@ -81,6 +85,7 @@ pend contains "assurances_review" if {
 #   text:
 #     en: Passing on only with the authorisation of the sender.
 #   source: LED art 35(1)(e)
+#   evidence: V
 oblige contains "onward_with_authorisation" if {
 	lib.leaves
 	input.derived.personal == true
@@ -94,6 +99,7 @@ oblige contains "onward_with_authorisation" if {
 #   text:
 #     en: The sender's data protection officer is told of this package.
 #   source: LED art 34, 38(3)
+#   evidence: P
 oblige contains "dpo_notice" if {
 	input.facts.route == "outside"
 	input.derived.personal == true
@@ -108,6 +114,7 @@ oblige contains "dpo_notice" if {
 #   text:
 #     en: A transfer that rests on an assessment of one's own. The supervisory authority is told of the category of such transfers.
 #   source: LED art 37(2)
+#   evidence: V
 advise contains "authority_informed" if {
 	input.facts.route == "outside"
 	input.claimed.transfer_basis == "led37_1b"

@@ -1,0 +1,30 @@
+# METADATA
+# title: What others may pass on of Georgia's data
+# description: Sample rules, written by this project. They are not the law of anybody.
+package jurisdiction.ge.onward
+
+import data.liaison.archetype.treaty_state.onward as base
+
+default allow := false
+
+allow if base.allow
+
+deny contains x if some x in base.deny
+
+pend contains x if some x in base.pend
+
+oblige contains x if some x in base.oblige
+
+advise contains x if some x in base.advise
+
+# METADATA
+# title: No relations
+# custom:
+#   rule: ge-6
+#   code: onward_not_allowed
+#   text:
+#     en: Georgia does not let its data be passed on to this country.
+#   fix:
+#     en: Leave the data of Georgia out.
+#   source: Law on international law-enforcement cooperation (sample)
+deny contains "onward_not_allowed" if input.recipient.jurisdiction == "ru"

@@ -1,0 +1,47 @@
+# METADATA
+# title: What any other third state sends
+# description: An archetype. Rules of a jurisdiction inherit it and add their own.
+package liaison.archetype.third_state.send
+
+import data.liaison.lib
+
+default allow := false
+
+allow if {
+	input.sender.led_bound == false
+	input.sender.type in lib.police
+}
+
+# METADATA
+# title: Assurances where life or dignity is at risk
+# custom:
+#   rule: third-1
+#   code: assurances_missing
+#   text:
+#     en: Data of accused persons for a country where the death penalty or inhuman treatment is possible, without assurances against both.
+#   fix:
+#     en: Obtain the assurances and state them; otherwise do not send.
+#   source: Convention 108 art 12
+#   evidence: P
+deny contains "assurances_missing" if {
+	lib.unassured
+	not lib.assurances_stated
+	input.derived.accused == true
+}
+
+# METADATA
+# title: Somebody has seen the assurances
+# custom:
+#   rule: third-2
+#   code: assurances_review
+#   text:
+#     en: Assurances that only the sender states. The head of duty confirms that they were obtained.
+#   fix:
+#     en: Let the head of duty approve.
+#   source: Convention 108 art 12
+#   evidence: P
+pend contains "assurances_review" if {
+	lib.unassured
+	input.derived.accused == true
+	input.derived.imminent == false
+}
