@@ -13,6 +13,10 @@
 // the package pending. Otherwise it is delivered with the merged obligations of all layers. An engine failure or a
 // timeout is an error that wraps ErrEngine: neither a permission nor a denial.
 //
+// A jurisdiction may build on an archetype of the common library (policy/library/archetype): it inherits allow, deny,
+// pend, oblige and advise of it in plain Rego and adds its own. Whoever inherits the permission inherits everything that
+// holds it.
+//
 // No text and no person reaches the engine: of a text it sees length and whether it is a stock phrase (Text), of
 // persons nothing. The input is total (every optional member filled, the strictest or neutral value for what is
 // absent) and resolved (dated facts are looked up before the evaluation as of the day of the request).

@@ -67,7 +67,7 @@ func related(rel Relation) func(*Request) {
 
 var (
 	wholeRequest = meta{"what": true, "purpose_facts": true, "availability_reason": true, "person_link": true, "restrictions": false}
-	attack       = meta{"level": "urgent", "ground": "public_security"}
+	urgentAttack = meta{"level": "urgent", "ground": "public_security"}
 	bothPromises = []any{"no_death_penalty", "no_inhuman_treatment"}
 	prevails     = meta{"result": "transfer_prevails"}
 )
@@ -139,11 +139,11 @@ func domainCases() []domainCase {
 		{row: "5 SE refuses", from: "lv", to: "us", says: cyber, known: authorised("se/noa", "refused"),
 			verdict: Denied, reasons: []string{"authorisation_refused"}},
 		{row: "6 LV to US: an attack is imminent, SE cannot be reached", from: "lv", to: "us",
-			says:  and(cyber, meta{"crime_areas": []any{"terrorism"}, "transfer_basis": "led38_1c", "transfer_instrument": nil, "urgency": attack, "not_in_time": true}),
+			says:  and(cyber, meta{"crime_areas": []any{"terrorism"}, "transfer_basis": "led38_1c", "transfer_instrument": nil, "urgency": urgentAttack, "not_in_time": true}),
 			known: explained("urgency", "not_in_time"), verdict: Delivered,
 			duties: []string{"notify_originator", "approve_within", "dpo_notice", "document_transfer"}},
 		{row: "6 without the statement that it cannot be had in time", from: "lv", to: "us",
-			says:  and(cyber, meta{"crime_areas": []any{"terrorism"}, "transfer_basis": "led38_1c", "transfer_instrument": nil, "urgency": attack}),
+			says:  and(cyber, meta{"crime_areas": []any{"terrorism"}, "transfer_basis": "led38_1c", "transfer_instrument": nil, "urgency": urgentAttack}),
 			known: explained("urgency"), verdict: Pending, pends: []string{"prior_authorisation by originator of se"}},
 		{row: "7 EE to UA: smuggling of migrants, two suspects and four victims, one under 18", from: "ee", to: "ua",
 			says:    and(smuggling, meta{"subjects": []any{group("suspect", 2), group("victim", 3), group("victim", 1, "minors", "u18")}}),
