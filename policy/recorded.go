@@ -159,7 +159,9 @@ func (r *recorded) readOwn(v view) {
 }
 
 // request is what of the request the verdict reads beside the input.
-func (r *recorded) request() *Request { return &Request{Action: r.action, Now: r.now, Sender: r.sender} }
+func (r *recorded) request() *Request {
+	return &Request{Action: r.action, Now: r.now, Sender: r.sender}
+}
 
 // asking asks the layers of a Set about the recorded input.
 func (r *recorded) asking(s *Set, e *evaluation) *asking {

@@ -75,7 +75,9 @@ func (c *corpusMaker) meta(sender string) meta {
 			m["urgency"], m["not_in_time"] = meta{"level": "urgent", "ground": pick(c, "none", "life", "public_security")}, c.maybe()
 		},
 		func() { m["profiling_used"] = true },
-		func() { m["relates_to"] = []any{meta{"package": "p", "relation": pick(c, "forwards", "answers", "corrects")}} },
+		func() {
+			m["relates_to"] = []any{meta{"package": "p", "relation": pick(c, "forwards", "answers", "corrects")}}
+		},
 	}
 	for range c.r.IntN(4) {
 		pick(c, changes...)()
