@@ -31,6 +31,8 @@ const (
 	ActAdmission   Action = "admission.show"
 	ActAdmit       Action = "agency.admit"
 	ActBringCRL    Action = "revocations.bring"
+	ActExplain     Action = "decision.explain"
+	ActInput       Action = "decision.input"
 	ActGrace       Action = "revocations.grace"
 	ActPolicies    Action = "policy.list"
 	ActPolicy      Action = "policy.show"
@@ -85,6 +87,8 @@ var permissions = map[Action]permission{
 	ActAdmission:   {[]string{certs.RoleOperator}, audit.Consultation},
 	ActAdmit:       {[]string{certs.RoleOperator}, audit.Alteration},
 	ActBringCRL:    {everyone, audit.Alteration},
+	ActInput:       {[]string{certs.RolePolicy}, audit.Consultation},
+	ActExplain:     {[]string{certs.RoleUnit, certs.RoleDPO, certs.RolePolicy}, audit.Consultation},
 	ActGrace:       {[]string{certs.RoleOperator}, audit.Alteration},
 	ActPolicies:    {authors, audit.Consultation},
 	ActPolicy:      {authors, audit.Consultation},

@@ -270,17 +270,23 @@ const codeNotify = "notify_originator"
 func (j *judgement) notified() []string {
 	var all []string
 	for _, d := range j.decisions {
-		for _, o := range d.Obligations {
-			var params struct {
-				Originators []string `json:"originators"`
-			}
-			if o.Code == codeNotify && json.Unmarshal(o.Params, &params) == nil {
-				all = append(all, params.Originators...)
-			}
-		}
+		all = append(all, notifiedBy(d)...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// notifiedBy are the originators that one decision tells.
+func notifiedBy(d policy.Decision) (all []string) {
+	for _, o := range d.Obligations {
+		var params struct {
+			Originators []string `json:"originators"`
+		}
+		if o.Code == codeNotify && json.Unmarshal(o.Params, &params) == nil {
+			all = append(all, params.Originators...)
+		}
+	}
+	return all
 }
 
 // pendsOn reports whether the decision waits for that kind of approver, of

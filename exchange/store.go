@@ -104,6 +104,16 @@ type Reader interface {
 	Acknowledgement(id, recipient string) (*Acknowledgement, error)
 	Consultation(id string) (*ConsultationRow, error)
 	Input(sha256 string) ([]byte, error)
+	Inputs(sha256 []string) (map[string][]byte, error) // those that are kept
+
+	// Decisions returns decisions in the order in which they were recorded,
+	// from the first position after one, and the position of the last; a page
+	// that is not full is the end. DecisionsSince returns the position before
+	// the first one that may have been recorded at a time or later.
+	Decisions(after int64, limit int) ([]DecisionRow, int64, error)
+	DecisionsSince(at time.Time) (after, last int64, err error)
+	// Releases tells what became of accepted packages, one row a recipient.
+	Releases(packages []string) ([]ReleaseRow, error)
 	Revision(digest string) (*RevisionRow, error)
 
 	Entries(owner string, after uint64, limit int) ([]EntryRow, error)
@@ -202,6 +212,15 @@ type DecisionRow struct {
 	InputSHA256            string // digest over both parts, policy.Input.Digest
 	Shared                 string // SHA-256 of the shared part, kept by PutInput
 	Own                    []byte // the recipient's part
+}
+
+// ReleaseRow is what became of a package for a recipient: what tells who may
+// look back at its decisions.
+type ReleaseRow struct {
+	Package, Sender, Recipient string
+	Seq                        uint64 // as in Delivery
+	Decision                   string // in force
+	Answer                     []byte // as in Package
 }
 
 // Acknowledgement is a recipient's signed acceptance.

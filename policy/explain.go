@@ -72,7 +72,7 @@ func (s *Set) Explain(ctx context.Context, d Decision) (_ *Explanation, err erro
 		return nil, err
 	}
 	cancel := topdown.NewCancel()
-	e := &explainer{evaluation: &evaluation{ctx: ctx, cancel: cancel, reg: s.registry}, set: s, rec: rec}
+	e := &explainer{evaluation: &evaluation{ctx: ctx, cancel: cancel, reg: s.registry}, set: s, rec: rec, input: wholeInput(rec.in)}
 	asked := rec.asking(s, e.evaluation).layers(rec.own)
 	for _, w := range asked { // compiled before the time runs
 		if _, err := e.plainOf(w.jurisdiction + "/" + w.kind); err != nil {
@@ -92,6 +92,25 @@ func (s *Set) Explain(ctx context.Context, d Decision) (_ *Explanation, err erro
 		}
 	}
 	return x, nil
+}
+
+// Recorded says of a decision what was recorded, without a look at the rules: for one that another engine made.
+func Recorded(d Decision) *Explanation {
+	x := &Explanation{Recipient: d.Recipient, Verdict: d.Verdict}
+	kind := map[string]string{Denied: kindDeny, Pending: kindPend}[d.Verdict]
+	add := func(kind, said string, list []Reason) {
+		for _, r := range list {
+			i := slices.IndexFunc(x.Layers, func(l LayerExplanation) bool { return l.Layer == r.Layer })
+			if i < 0 {
+				i = len(x.Layers)
+				x.Layers = append(x.Layers, LayerExplanation{Layer: r.Layer, Said: said})
+			}
+			x.Layers[i].Because = append(x.Layers[i].Because, fromReason(kind, r))
+		}
+	}
+	add(kind, d.Verdict, d.Reasons)
+	add(kindAdvise, Delivered, d.Advice)
+	return x
 }
 
 func fromReasons(list []Reason) []Because {
@@ -162,8 +181,9 @@ func audible(audience, layer, jurisdiction string, isSender bool) bool {
 // explainer explains one decision.
 type explainer struct {
 	*evaluation
-	set *Set
-	rec *recorded
+	set   *Set
+	rec   *recorded
+	input *ast.Term // all of it
 }
 
 // layerVerdict is what one layer alone makes of the package.
@@ -175,11 +195,11 @@ func (e *explainer) layerVerdict() *verdict {
 
 func (e *explainer) baseline(x *Explanation) error {
 	v := e.layerVerdict()
-	pkg, err := e.ask(e.set.pkg, e.rec.shared)
+	pkg, err := e.say(e.set.pkg, sources{shared: e.rec.in.shared})
 	if err != nil {
 		return err
 	}
-	rcp, err := e.ask(e.set.rcp, e.rec.full)
+	rcp, err := e.say(e.set.rcp, e.rec.in)
 	if err != nil {
 		return err
 	}
@@ -193,7 +213,7 @@ func (e *explainer) baseline(x *Explanation) error {
 
 func (e *explainer) national(x *Explanation, w who) error {
 	v, name := e.layerVerdict(), w.jurisdiction+"/"+w.kind
-	if err := e.rec.asking(e.set, e.evaluation).national(v, w, e.rec.full); err != nil {
+	if err := e.rec.asking(e.set, e.evaluation).national(v, w, e.rec.in); err != nil {
 		return err
 	}
 	return e.layer(x, name, v, "data.jurisdiction."+w.jurisdiction+"."+w.kind, `data.jurisdiction["`+w.jurisdiction+`"].`+w.kind)
@@ -618,7 +638,7 @@ func (t *tracing) query(r *plainRule, body ast.Body, v *ast.Term, tracer topdown
 		return nil, fmt.Errorf("%w: %w", ErrEngine, err)
 	}
 	q := topdown.NewQuery(compiled).WithCompiler(t.plain.compiler).WithStore(emptyStore).WithTransaction(emptyRead).
-		WithInput(t.rec.full).WithCancel(t.cancel).WithMetrics(noMetrics)
+		WithInput(t.input).WithCancel(t.cancel).WithMetrics(noMetrics)
 	if f, ok := tracer.(*furthest); ok {
 		f.body = compiled
 		q = q.WithQueryTracer(f)

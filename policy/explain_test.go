@@ -89,7 +89,7 @@ func TestExplain(t *testing.T) {
 // TestExplainSaysWhatWasDecided: over a random corpus the explanation has exactly the reasons and obligations of the
 // decision, each with a rule of a file and at least one condition.
 func TestExplainSaysWhatWasDecided(t *testing.T) {
-	c, e := newCorpus(t, 11), sampleEngine(t)
+	c, e := newMaker(t, 11), sampleEngine(t)
 	for range 150 {
 		ds, err := e.Decide(t.Context(), c.request())
 		if err != nil {

@@ -80,7 +80,7 @@ func (w *wording) call(x *ast.Expr, held bool) string {
 		if op == "internal.member_2" {
 			return w.membership(subject, object, held, x.Negated)
 		}
-		subject, object, op = object, subject, mirrored[op]
+		subject, object, op = object, subject, mirroredOps[op]
 	}
 	if op == "internal.member_2" && !w.listed(object) {
 		return w.membership(subject, object, held, x.Negated)
@@ -101,9 +101,9 @@ func (w *wording) call(x *ast.Expr, held bool) string {
 	return is + ", " + strings.Replace(phrase, "anything but ", "not ", 1)
 }
 
-var mirrored = map[string]string{"equal": "equal", "neq": "neq", "lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte", "eq": "equal"}
+var mirroredOps = map[string]string{"equal": "equal", "neq": "neq", "lt": "gt", "lte": "gte", "gt": "lt", "gte": "lte", "eq": "equal"}
 
-func comparable1(op string) bool { return mirrored[op] != "" || op == "internal.member_2" }
+func comparable1(op string) bool { return mirroredOps[op] != "" || op == "internal.member_2" }
 
 // phrase is what a comparison asks of its subject, or when it is negated, what it asks not to be.
 func (w *wording) phrase(op string, subject, object *ast.Term, wanted bool) string {
@@ -310,12 +310,12 @@ func asString(t *ast.Term) ast.String {
 	return s
 }
 
-// maxShown bounds how many elements of a list are told.
-const maxShown = 12
+// maxTold bounds how many elements of a list are told.
+const maxTold = 12
 
 // value is what a term comes to on the recorded input.
 func (w *wording) value(t *ast.Term) string {
-	if ast.IsConstant(t.Value) && !isCollection(t.Value) {
+	if ast.IsConstant(t.Value) && !isListed(t.Value) {
 		return show(t.Value)
 	}
 	v := ast.VarTerm("explained__")
@@ -335,7 +335,7 @@ func (w *wording) value(t *ast.Term) string {
 	return "in turn " + joinSome(texts)
 }
 
-func isCollection(v ast.Value) bool {
+func isListed(v ast.Value) bool {
 	switch v.(type) {
 	case *ast.Array, ast.Set, ast.Object:
 		return true
@@ -369,8 +369,8 @@ func show(v ast.Value) string {
 }
 
 func joinSome(texts []string) string {
-	if more := len(texts) - maxShown; more > 0 {
-		return strings.Join(texts[:maxShown], ", ") + fmt.Sprintf(" and %d more", more)
+	if more := len(texts) - maxTold; more > 0 {
+		return strings.Join(texts[:maxTold], ", ") + fmt.Sprintf(" and %d more", more)
 	}
 	return strings.Join(texts, ", ")
 }

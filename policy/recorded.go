@@ -1,14 +1,13 @@
 package policy
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
@@ -48,7 +47,7 @@ func (s *Set) Redecide(ctx context.Context, timeout time.Duration, recipient str
 	if rec.recipient.ID != recipient {
 		return Decision{}, fmt.Errorf("%w: it is of another recipient", ErrInput)
 	}
-	return s.redecide(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry}, rec)
+	return s.redecide(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry, memo: s.memo}, rec)
 }
 
 // undecided reports whether an input says that no rule was asked: what was claimed was no description of a package.
@@ -57,8 +56,7 @@ func undecided(in Input) bool { return string(in.Shared) == "{}" && string(in.Ow
 // recorded is a recorded input as the engine needs it.
 type recorded struct {
 	Input
-	shared    *ast.Term // what all recipients share
-	full      *ast.Term // all of it
+	in        sources
 	sender    Party
 	recipient Party
 	action    string
@@ -68,72 +66,98 @@ type recorded struct {
 }
 
 func readRecorded(in Input) (*recorded, error) {
-	shared, err := parseRecorded(sharedShape, in.Shared)
+	shared, err := readCanonical(sharedPlaces, in.Shared)
 	if err != nil {
 		return nil, err
 	}
 	return readRecordedOwn(in, shared)
 }
 
-// readRecordedOwn is readRecorded of a shared part that was parsed for another recipient of the package.
-func readRecordedOwn(in Input, shared *ast.Term) (*recorded, error) {
-	ownTerm, err := parseRecorded(ownShape, in.Own)
+// readRecordedOwn is readRecorded of a shared part that was read for another recipient of the package.
+func readRecordedOwn(in Input, shared *record) (*recorded, error) {
+	ownRecord, err := readCanonical(ownPlaces, in.Own)
 	if err != nil {
 		return nil, err
 	}
-	r := &recorded{Input: in, shared: shared, full: union(shared, ownTerm)}
-	r.readShared(view{sharedShape, shared.Value.(ast.Object)})
-	r.readOwn(view{ownShape, ownTerm.Value.(ast.Object)})
+	r := &recorded{Input: in, in: sources{shared, ownRecord}}
+	r.readShared(view{shared, sharedPlaces})
+	r.readOwn(view{ownRecord, ownPlaces})
 	return r, nil
 }
 
-// parseRecorded reads one of the two parts. The shape reads it fast; a value that its enums do not have (it was not in
-// those of the input either) is read as any JSON is.
-func parseRecorded(s *shape, text []byte) (*ast.Term, error) {
-	if t, _, _, err := s.parse(text, nil); err == nil {
-		return t, nil
+// readCanonical reads one of the two parts, which was written by this engine: canonical, with all members.
+func readCanonical(p *place, text []byte) (*record, error) {
+	if !json.Valid(text) {
+		return nil, fmt.Errorf("%w: not a JSON text", ErrInput)
 	}
-	v, err := ast.ValueFromReader(bytes.NewReader(text))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInput, err)
+	q := parser{text: text}
+	if !q.canonical(p.shape) || q.at != len(text) {
+		return nil, fmt.Errorf("%w: it is not of the form that is written", ErrInput)
 	}
-	o, ok := v.(ast.Object)
-	if !ok || o.Len() != len(s.fields) || !wellFormed(s, v) {
-		return nil, fmt.Errorf("%w: its members are not those of the schema", ErrInput)
-	}
-	return ast.NewTerm(v), nil
+	r := p.record(text)
+	locate(r, p, 0)
+	return r, nil
 }
 
-// wellFormed reports whether a value has the kinds and members of a shape.
-func wellFormed(s *shape, v ast.Value) bool {
-	switch x := v.(type) {
-	case ast.Object:
-		if s.kind == kindFree {
+// canonical moves behind the value that begins here, if it is one of a shape in its canonical form.
+func (p *parser) canonical(s *shape) bool {
+	c := p.text[p.at]
+	switch s.kind {
+	case kindObject:
+		return c == '{' && p.canonicalMembers(s)
+	case kindArray:
+		return c == '[' && p.canonicalElements(s)
+	case kindString:
+		if c == '"' {
+			p.skipString()
 			return true
 		}
-		return s.kind == kindObject && x.Len() == len(s.fields) && !slices.ContainsFunc(s.fields, func(f field) bool {
-			t := x.Get(f.key)
-			return t == nil || !wellFormed(f.shape, t.Value)
-		})
-	case *ast.Array:
-		return s.kind == kindArray && !x.Until(func(t *ast.Term) bool { return !wellFormed(s.items, t.Value) })
-	case ast.String:
-		return s.kind == kindString
-	case ast.Number:
-		return s.kind == kindInteger
-	case ast.Boolean:
-		return s.kind == kindBoolean
+	case kindInteger:
+		p.skipScalar()
+		return c == '-' || c >= '0' && c <= '9'
+	case kindBoolean:
+		p.skipScalar()
+		return c == 't' || c == 'f'
+	case kindFree:
+		p.skip()
+		return c == '{'
 	}
 	return false
 }
 
-// union joins two objects that share no member.
-func union(a, b *ast.Term) *ast.Term {
-	pairs := make([][2]*ast.Term, 0, len(inputShape.fields))
-	for _, t := range []*ast.Term{a, b} {
-		t.Value.(ast.Object).Foreach(func(k, v *ast.Term) { pairs = append(pairs, [2]*ast.Term{k, v}) })
+func (p *parser) canonicalMembers(s *shape) bool {
+	p.at++
+	for i := range s.fields {
+		name := s.fields[i].name
+		if i > 0 {
+			if p.text[p.at] != ',' {
+				return false
+			}
+			p.at++
+		}
+		end := p.at + len(name) + len(`"":`)
+		if end >= len(p.text) || p.text[p.at] != '"' || string(p.text[p.at+1:end-2]) != name || p.text[end-2] != '"' || p.text[end-1] != ':' {
+			return false
+		}
+		if p.at = end; !p.canonical(s.fields[i].shape) {
+			return false
+		}
 	}
-	return ast.ObjectTerm(pairs...)
+	p.at++
+	return p.text[p.at-1] == '}'
+}
+
+func (p *parser) canonicalElements(s *shape) bool {
+	for p.at++; p.text[p.at] != ']'; {
+		if !p.canonical(s.items) {
+			return false
+		}
+		if p.text[p.at] == ',' {
+			p.at++
+		}
+	}
+	p.at++
+	return true
 }
 
 func (r *recorded) readShared(v view) {
@@ -145,7 +169,7 @@ func (r *recorded) readShared(v view) {
 func (r *recorded) readOwn(v view) {
 	rcp, permissions := v.object("recipient"), v.object("permissions")
 	r.recipient = Party{ID: rcp.text("id"), Jurisdiction: rcp.text("jurisdiction")}
-	r.own = &own{recipient: checkedParty{Party: r.recipient}, class: v.object("facts").text("class"), json: r.Own}
+	r.own = &own{recipient: checkedParty{Party: r.recipient}, class: v.object("facts").text("class"), record: r.in.own}
 	permissions.each("origins", func(o view) {
 		r.own.origins = append(r.own.origins, origin{
 			agency: o.text("agency"), jurisdiction: o.text("jurisdiction"), state: o.text("state"), external: o.flag("external"), emergency: o.flag("emergency"),
@@ -165,7 +189,7 @@ func (r *recorded) request() *Request {
 
 // asking asks the layers of a Set about the recorded input.
 func (r *recorded) asking(s *Set, e *evaluation) *asking {
-	return &asking{evaluation: e, pack: &pack{set: s, r: r.request()}, shared: r.shared}
+	return &asking{evaluation: e, pack: &pack{record: r.in.shared, set: s, r: r.request()}}
 }
 
 func (s *Set) redecide(e *evaluation, r *recorded) (Decision, error) {
@@ -175,17 +199,17 @@ func (s *Set) redecide(e *evaluation, r *recorded) (Decision, error) {
 	}
 	v := newVerdict(s, a.pack.r, r.recipient.ID)
 	v.class = r.own.class
-	pkg, err := e.ask(s.pkg, r.shared)
+	pkg, err := e.say(s.pkg, sources{shared: r.in.shared})
 	if err != nil {
 		return Decision{}, err
 	}
-	rcp, err := e.ask(s.rcp, r.full)
+	rcp, err := e.say(s.rcp, r.in)
 	if err != nil {
 		return Decision{}, err
 	}
 	v.baseline(pkg, rcp)
 	for _, w := range a.layers(r.own) {
-		if err := a.national(v, w, r.full); err != nil {
+		if err := a.national(v, w, r.in); err != nil {
 			return Decision{}, err
 		}
 	}

@@ -14,15 +14,15 @@ import (
 
 // corpus makes random packages: of every sender to several recipients, in every field that a rule looks at, good and
 // bad, with approvals, authorisations and relations.
-type corpusMaker struct {
+type maker struct {
 	t   testing.TB
 	r   *rand.Rand
 	set *Set
 	ids []string
 }
 
-func newCorpus(t testing.TB, seed uint64) *corpusMaker {
-	c := &corpusMaker{t: t, r: rand.New(rand.NewPCG(seed, 1)), set: sampleSet(t)}
+func newMaker(t testing.TB, seed uint64) *maker {
+	c := &maker{t: t, r: rand.New(rand.NewPCG(seed, 1)), set: sampleSet(t)}
 	for _, j := range c.set.Jurisdictions() {
 		d, _ := c.set.Declared(j)
 		for _, a := range d.Agencies {
@@ -32,11 +32,11 @@ func newCorpus(t testing.TB, seed uint64) *corpusMaker {
 	return c
 }
 
-func pick[T any](c *corpusMaker, list ...T) T { return list[c.r.IntN(len(list))] }
+func choose[T any](c *maker, list ...T) T { return list[c.r.IntN(len(list))] }
 
-func (c *corpusMaker) maybe() bool { return c.r.IntN(4) == 0 }
+func (c *maker) maybe() bool { return c.r.IntN(4) == 0 }
 
-func (c *corpusMaker) law(j string) string {
+func (c *maker) law(j string) string {
 	d, _ := c.set.Declared(j)
 	for _, i := range d.Instruments {
 		if i.Kind == "law" {
@@ -46,7 +46,7 @@ func (c *corpusMaker) law(j string) string {
 	return "none-such"
 }
 
-func (c *corpusMaker) meta(sender string) meta {
+func (c *maker) meta(sender string) meta {
 	j := jurisdictionOf(sender)
 	m := with(eeLV(), meta{
 		"legal_basis": []any{meta{"instrument": c.law(j), "article": "1", "jurisdiction": j}}, "originator": []any{sender},
@@ -55,71 +55,71 @@ func (c *corpusMaker) meta(sender string) meta {
 	})
 	subject := m["subjects"].([]any)[0].(meta)
 	changes := []func(){
-		func() { m["message_type"] = pick(c, "request", "answer", "correction", "refusal", "erasure_notice") },
-		func() { m["purpose"] = pick(c, allPurposes...) },
+		func() { m["message_type"] = choose(c, "request", "answer", "correction", "refusal", "erasure_notice") },
+		func() { m["purpose"] = choose(c, allPurposes...) },
 		func() {
-			m["transfer_basis"], m["transfer_instrument"] = pick(c, "internal_eu", "led36", "led37_1a", "led38_1a", "led38_1d"), "ee-ua-police-2009"
+			m["transfer_basis"], m["transfer_instrument"] = choose(c, "internal_eu", "led36", "led37_1a", "led38_1a", "led38_1d"), "ee-ua-police-2009"
 		},
-		func() { m["originator"] = []any{pick(c, append(c.ids, "us/fbi")...)} },
-		func() { subject["category"] = pick(c, "victim", "witness", "contact", "unknown", "convicted") },
+		func() { m["originator"] = []any{choose(c, append(c.ids, "us/fbi")...)} },
+		func() { subject["category"] = choose(c, "victim", "witness", "contact", "unknown", "convicted") },
 		func() { subject["count"] = 1 + c.r.IntN(900) },
-		func() { subject["minors"] = pick(c, "u15", "u18") },
+		func() { subject["minors"] = choose(c, "u15", "u18") },
 		func() { subject["special_categories"] = []any{"health"} },
 		func() { m["offence"] = meta{"max_penalty_years": c.r.IntN(3), "serious": c.maybe()} },
 		func() {
-			m["retention"] = meta{"review_by": pick(c, "2027-11-22", "2020-01-01"), "erase_by": pick(c, "", "2028-11-22", "2034-01-01")}
+			m["retention"] = meta{"review_by": choose(c, "2027-11-22", "2020-01-01"), "erase_by": choose(c, "", "2028-11-22", "2034-01-01")}
 		},
-		func() { m["handling"] = meta{"code": pick(c, "H0", "H1", "H2", "H3")} },
-		func() { m["language"] = pick(c, "en", "lv", "et", "uk", "it") },
+		func() { m["handling"] = meta{"code": choose(c, "H0", "H1", "H2", "H3")} },
+		func() { m["language"] = choose(c, "en", "lv", "et", "uk", "it") },
 		func() {
-			m["urgency"], m["not_in_time"] = meta{"level": "urgent", "ground": pick(c, "none", "life", "public_security")}, c.maybe()
+			m["urgency"], m["not_in_time"] = meta{"level": "urgent", "ground": choose(c, "none", "life", "public_security")}, c.maybe()
 		},
 		func() { m["profiling_used"] = true },
 		func() {
-			m["relates_to"] = []any{meta{"package": "p", "relation": pick(c, "forwards", "answers", "corrects")}}
+			m["relates_to"] = []any{meta{"package": "p", "relation": choose(c, "forwards", "answers", "corrects")}}
 		},
 	}
 	for range c.r.IntN(4) {
-		pick(c, changes...)()
+		choose(c, changes...)()
 	}
 	return m
 }
 
-func (c *corpusMaker) request() Request {
-	sender := pick(c, c.ids...)
+func (c *maker) request() Request {
+	sender := choose(c, c.ids...)
 	var to []string
 	for range 1 + c.r.IntN(3) {
-		if r := pick(c, c.ids...); r != sender {
+		if r := choose(c, c.ids...); r != sender {
 			to = append(to, r)
 		}
 	}
 	r := request(c.t, sender, to, c.meta(sender))
-	r.Action = pick(c, actions...)
+	r.Action = choose(c, actions...)
 	r.Now = today.Add(time.Duration(c.r.IntN(100*24)) * time.Hour)
 	r.Attachments, r.ContentSize = c.r.IntN(3), int64(c.r.IntN(100_000))
-	r.Texts = texts(pick(c, "urgency", "transfer_basis"))
+	r.Texts = texts(choose(c, "urgency", "transfer_basis"))
 	r.Sender.Active = c.r.IntN(40) > 0
 	for _, id := range to {
 		if c.maybe() {
 			r.Known.Approvals = append(r.Known.Approvals, Approval{
-				Recipient: id, Codes: []string{"second_officer", "national_review", "handling_review"}, By: pick(c, "second_officer", "head_of_duty", "originator"),
+				Recipient: id, Codes: []string{"second_officer", "national_review", "handling_review"}, By: choose(c, "second_officer", "head_of_duty", "originator"),
 				Jurisdiction: jurisdictionOf(sender), Granted: !c.maybe(),
 			})
 		}
 	}
 	r.Known.Relations = []Relation{{
-		Package: "p", Relation: pick(c, "forwards", "answers", "corrects"), Found: !c.maybe(), MessageType: "answer", From: pick(c, sender, "it/dcpc"),
-		Outcomes: map[string]string{"lv/vp": "delivered"}, Originators: []string{pick(c, "it/dcpc", "lv/vp")}, Handling: "H1", Conditions: []string{"covert_only"},
+		Package: "p", Relation: choose(c, "forwards", "answers", "corrects"), Found: !c.maybe(), MessageType: "answer", From: choose(c, sender, "it/dcpc"),
+		Outcomes: map[string]string{"lv/vp": "delivered"}, Originators: []string{choose(c, "it/dcpc", "lv/vp")}, Handling: "H1", Conditions: []string{"covert_only"},
 	}}
 	if c.maybe() {
-		r.Known.Authorisations = []Authorisation{{Originator: pick(c, c.ids...), State: pick(c, "general", "pending", "refused")}}
+		r.Known.Authorisations = []Authorisation{{Originator: choose(c, c.ids...), State: choose(c, "general", "pending", "refused")}}
 	}
 	return r
 }
 
 // TestRedecide: the input that was recorded and the Set that decided give the same decision again, word for word.
 func TestRedecide(t *testing.T) {
-	c, e := newCorpus(t, 7), sampleEngine(t)
+	c, e := newMaker(t, 7), sampleEngine(t)
 	seen := map[string]int{}
 	for range 1500 {
 		r := c.request()
@@ -131,6 +131,12 @@ func TestRedecide(t *testing.T) {
 			again, err := c.set.Redecide(t.Context(), time.Minute, d.Recipient, d.Input)
 			if err != nil {
 				t.Fatal(err)
+			}
+			plain := *c.set
+			plain.memo = nil // the rules as they are written, asked one by one
+			same, err := plain.Redecide(t.Context(), time.Minute, d.Recipient, d.Input)
+			if err != nil || !reflect.DeepEqual(again, same) {
+				t.Fatalf("what is remembered is not what the rules say, %v:\n%s", err, cmp.Diff(again, same))
 			}
 			if !reflect.DeepEqual(d, again) {
 				t.Fatalf("decided again, it is another decision:\n%s\n%s %s", cmp.Diff(d, again), d.Input.Shared, d.Input.Own)

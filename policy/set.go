@@ -13,6 +13,15 @@ type Inputs struct {
 	Declared     map[string]Source
 	Rules        map[string]Source
 	AllowSamples bool // false: a source with status Sample is refused
+
+	tested bool // they were active once: tests and the worst case are behind them
+}
+
+// Rebuild makes a Set of inputs that were active once, to explain or to replay what they decided. Their tests are not
+// run again.
+func Rebuild(in Inputs) (*Set, error) {
+	in.tested, in.AllowSamples = true, true
+	return Build(in)
 }
 
 // Set is a checked, compiled and immutable set of inputs. It is safe for concurrent use.

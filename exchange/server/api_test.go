@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/node"
 	"github.com/liaison-exchange/liaison/exchange/server"
 )
 
@@ -171,8 +173,44 @@ func testDecisionsAndDenials(t *testing.T, w *wire) {
 	if len(decided.Outcomes) != 1 || decided.Outcomes[0].Outcome != "denied" || len(decided.Outcomes[0].Reasons) == 0 {
 		t.Errorf("%+v", decided.Outcomes)
 	}
+	testLookingBack(t, w, p.Outcomes[0].Decision)
 	dry["manifest"].(map[string]any)["iss"] = "lv/vp"
 	it.postJSON(api.RouteDecisions, dry).want(t, http.StatusUnprocessableEntity)
+}
+
+// testLookingBack asks why a package of Italy to Belarus was denied, and what
+// the rules were asked.
+func testLookingBack(t *testing.T, w *wire, id string) {
+	it, by := w.as("it/dcpc", "unit"), w.as("by/mia", "dpo")
+	var why api.Explanation
+	it.get(api.DecisionPath(id)).want(t, http.StatusOK).decode(t, &why)
+	if why.ID != id || why.Verdict != "denied" || why.Layers[0].Layer != "common" || why.Receipt == "" {
+		t.Errorf("%+v", why)
+	}
+	for _, path := range []string{api.DecisionPath(id), api.DecisionPath(nobody), "/v1/decisions/none"} {
+		by.get(path).want(t, http.StatusNotFound)
+	}
+	author := w.author("it/dcpc")
+	var in api.RecordedInput
+	author.get(api.PolicyDecisionPath("it", id)).want(t, http.StatusOK).decode(t, &in)
+	if in.ID != id || !in.Whole || len(in.Said) != 1 || in.Said[0].Package != "jurisdiction.it.send" {
+		t.Errorf("%+v", in)
+	}
+	for _, path := range []string{api.PolicyDecisionPath("by", id), api.PolicyDecisionPath("it", nobody), api.PolicyDecisionPath("it", "none"), "/v1/policies/I_/decisions/" + id} {
+		author.get(path).want(t, http.StatusNotFound)
+	}
+	it.get(api.PolicyDecisionPath("it", id)).want(t, http.StatusForbidden)
+}
+
+// author is a policy officer of an agency, which may have one from now on.
+func (w *wire) author(agency string) *caller {
+	w.t.Helper()
+	w.Admission(node.Admission{ID: agency, Roles: []string{"unit", "dpo", "policy"}})
+	w.Reload()
+	pair := w.Identity(agency, "policy", "author")
+	cfg := w.tlsOf(agency, "unit").Clone()
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
+	return w.calling(cfg, true)
 }
 
 func testDirectory(t *testing.T, w *wire) {

@@ -13,6 +13,8 @@ import (
 type Exchange interface {
 	Post(ctx context.Context, c exchange.Caller, parts exchange.Parts) (*exchange.Accepted, error)
 	Decide(ctx context.Context, c exchange.Caller, dry exchange.DryRun) (*exchange.Decided, error)
+	Explain(ctx context.Context, c exchange.Caller, id string) (*exchange.Explained, error)
+	DecisionInput(ctx context.Context, c exchange.Caller, jurisdiction, id string) (*exchange.RecordedInput, error)
 	List(ctx context.Context, c exchange.Caller, l exchange.Listing) (*exchange.Page, error)
 	Show(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)
 	Manifest(ctx context.Context, c exchange.Caller, id string) ([]byte, error)

@@ -339,6 +339,14 @@ func (failing) Attachment(context.Context, exchange.Caller, string, int, string)
 	return nil, errFailing
 }
 
+func (failing) Explain(context.Context, exchange.Caller, string) (*exchange.Explained, error) {
+	return nil, errFailing
+}
+
+func (failing) DecisionInput(context.Context, exchange.Caller, string, string) (*exchange.RecordedInput, error) {
+	return nil, errFailing
+}
+
 func (failing) Entries(context.Context, exchange.Caller, string, uint64, int) (*exchange.EntriesPage, error) {
 	return nil, errFailing
 }
@@ -395,7 +403,7 @@ func testEverythingFails(t *testing.T, w *wire) {
 	unit := s.as("ee/pbgb", "unit")
 	gated, open := everyOperation()
 	for _, a := range append(gated, open...) {
-		if strings.HasPrefix(a.path, api.RouteDecisions) {
+		if a.path == api.RouteDecisions {
 			a.body = []byte(`{"manifest":{},"statement":{}}`)
 		}
 		if strings.HasPrefix(a.path, api.RouteConsultations) {

@@ -31,6 +31,8 @@ var operations = []operation{
 	{id: "getContent", method: http.MethodGet, route: api.RouteContent, handle: getContent},
 	{id: "getAttachment", method: http.MethodGet, route: api.RouteAttachment, handle: getAttachment},
 	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, handle: askDecision},
+	{id: "getDecision", method: http.MethodGet, route: api.RouteDecision, handle: getDecision},
+	{id: "getPolicyDecision", method: http.MethodGet, route: api.RoutePolicyDecision, handle: getPolicyDecision},
 	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
 
 	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, handle: listEntries},

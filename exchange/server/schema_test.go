@@ -59,6 +59,11 @@ var refined = map[string]schema{
 	"PolicyChange.outcome": words("active", "repeated", "waiting"), ".kid": text(patternDigest), ".common": text(patternDigest), ".declared": text(patternDigest),
 	".rules": text(patternDigest), "PolicyVote.proposal": text(patternDigest), ".since": moment(), "PolicyVote.by": text(`^(spiffe://|[a-z0-9-]+/[a-z0-9-]+$)`), ".back_to": {"type": "integer", "minimum": 1},
 	"Policy.files": {"type": "object", "additionalProperties": schema{"type": "string"}}, ".needed": {"type": "integer", "minimum": 1},
+	".at": moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
+	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
+	"Because.kind": words("deny", "pend", "oblige", "advise"), "Because.line": {"type": "integer", "minimum": 1},
+	"RecordedInput.shared": {"type": "object", "additionalProperties": true}, "RecordedInput.own": {"type": "object", "additionalProperties": true},
+	"LayerSaid.package": {"type": "string"}, "LayerSaid.parts": {"type": "object", "additionalProperties": schema{"type": "string"}},
 	".params": {"type": "object", "additionalProperties": true}, ".jwk": {"$ref": "#/components/schemas/JWK"},
 	"KeySet.keys":     {"type": "array", "items": schema{"$ref": "#/components/schemas/JWK"}},
 	"DryRun.manifest": {"type": "object", "additionalProperties": true}, "DryRun.statement": {"type": "object", "additionalProperties": true},
@@ -89,7 +94,7 @@ type schemas struct {
 }
 
 func newSchemas(t *testing.T) *schemas {
-	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/problem.go")}
+	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/problem.go")}
 }
 
 // of returns a reference to the schema of a type of package api.

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"database/sql"
+	"time"
+
 	"github.com/liaison-exchange/liaison/exchange"
 )
 
@@ -34,6 +37,76 @@ func (t *transaction) PutInput(sha256 string, input []byte) {
 func (r *rows) Input(sha256 string) (input []byte, err error) {
 	_, err = r.one([]any{&input}, "SELECT input FROM inputs WHERE sha256 = $1", sha256)
 	return input, err
+}
+
+// Inputs implements exchange.Reader.
+func (r *rows) Inputs(sha256 []string) (map[string][]byte, error) {
+	found := make(map[string][]byte, len(sha256))
+	err := r.each(sha256, func(row *sql.Rows) error {
+		var key string
+		var input []byte
+		err := row.Scan(&key, &input)
+		found[key] = input
+		return err
+	}, "SELECT sha256, input FROM inputs WHERE sha256 IN ", "")
+	return found, err
+}
+
+// Decisions implements exchange.Reader.
+func (r *rows) Decisions(after int64, limit int) ([]exchange.DecisionRow, int64, error) {
+	list := make([]exchange.DecisionRow, 0, limit)
+	err := r.query(func(row *sql.Rows) error {
+		var d exchange.DecisionRow
+		var at int64
+		err := row.Scan(&after, &d.ID, &d.Package, &d.Recipient, &d.Action, &at, &d.InputSHA256, &d.Shared, &d.Verdict, &d.Own)
+		d.At = fromMillis(at)
+		list = append(list, d)
+		return err
+	}, `SELECT rowid, id, package, recipient, action, at, input_sha256, shared, verdict, own FROM decisions
+		WHERE rowid > $1 ORDER BY rowid LIMIT $2`, after, limit)
+	return list, after, err
+}
+
+// slack is how long a decision may have waited to be recorded: rows are in the
+// order of their commits, times are of the decisions.
+const slack = time.Hour
+
+// DecisionsSince implements exchange.Reader: it halves the table, which has
+// no index by time because every row would pay for it.
+func (r *rows) DecisionsSince(at time.Time) (after, last int64, err error) {
+	if _, err := r.one([]any{&last}, "SELECT coalesce(max(rowid), 0) FROM decisions"); err != nil {
+		return 0, 0, err
+	}
+	want, high := millis(at.Add(-slack)), last
+	for after < high {
+		middle := after + (high-after)/2
+		var id, when int64
+		found, err := r.one([]any{&id, &when}, "SELECT rowid, at FROM decisions WHERE rowid > $1 ORDER BY rowid LIMIT 1", middle)
+		switch {
+		case err != nil:
+			return 0, 0, err
+		case found && when < want:
+			after = id
+		default:
+			high = middle
+		}
+	}
+	return after, last, nil
+}
+
+// Releases implements exchange.Reader.
+func (r *rows) Releases(packages []string) ([]exchange.ReleaseRow, error) {
+	var list []exchange.ReleaseRow
+	err := r.each(packages, func(row *sql.Rows) error {
+		var d exchange.ReleaseRow
+		var seq int64
+		err := row.Scan(&d.Package, &d.Recipient, &d.Sender, &seq, &d.Decision, &d.Answer)
+		d.Seq = uint64(seq)
+		list = append(list, d)
+		return err
+	}, `SELECT d.package, d.recipient, p.sender, d.seq, d.decision, t.answer
+		FROM deliveries d JOIN packages p ON p.id = d.package JOIN parts t ON t.idx = p.idx WHERE d.package IN `, "")
+	return list, err
 }
 
 // PutAcknowledgement implements exchange.Writer.
