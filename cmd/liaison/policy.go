@@ -26,5 +26,6 @@ All of it, from the first line to the rollback, is told in docs/policy.md.`,
   liaison policy status fi --profile fi-krp-policy`,
 	}
 	c.AddCommand(newPolicyNew(env), newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env), newPolicyEval(env))
+	c.AddCommand(newPolicyExplain(env))
 	return c
 }

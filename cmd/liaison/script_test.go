@@ -123,15 +123,28 @@ func startServing(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(line), 0o600))
 }
 
-// setFrom is the script command `setenv NAME FILE MEMBER`: the variable gets
+// setFrom is the script command `setenv NAME FILE MEMBER`, where MEMBER may be
+// a path of members and positions (outcomes.0.decision): the variable gets
 // a member of the first JSON value in a file.
 func setFrom(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: setenv NAME FILE MEMBER")
 	}
-	var value map[string]any
+	var value any
 	ts.Check(json.NewDecoder(strings.NewReader(ts.ReadFile(args[1]))).Decode(&value))
-	text, ok := value[args[2]].(string)
+	for _, name := range strings.Split(args[2], ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[name]
+		case []any:
+			i, err := strconv.Atoi(name)
+			if ts.Check(err); i >= len(v) {
+				ts.Fatalf("%s has no %q", args[1], args[2])
+			}
+			value = v[i]
+		}
+	}
+	text, ok := value.(string)
 	if !ok {
 		ts.Fatalf("%s has no text %q", args[1], args[2])
 	}
