@@ -57,7 +57,9 @@ func explanationWords(x *api.Explanation) string {
 	for _, l := range x.Layers {
 		fmt.Fprintf(&b, "\n%s %s\n", printable(l.Layer), saidWords(l))
 		for _, because := range l.Because {
-			writeBecause(&b, because)
+			if x.Verdict != "denied" || because.Kind == "deny" || because.Kind == "pend" {
+				writeBecause(&b, because) // who is denied does not ask for obligations
+			}
 		}
 	}
 	if len(x.Obligations) > 0 {
@@ -96,7 +98,7 @@ func writeBecause(b *strings.Builder, w api.Because) {
 		fmt.Fprintf(b, "    %s\n", printable(text))
 	}
 	for _, c := range w.Conditions {
-		fmt.Fprintf(b, "    because %s\n", printable(c))
+		fmt.Fprintf(b, "    because %s\n", strings.ReplaceAll(printable(c), "; or ", "\n         or "))
 	}
 	if w.By != "" {
 		state := "waits for"
