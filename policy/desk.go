@@ -31,6 +31,9 @@ func NewDesk(draft *Bundle, in Inputs, today string) *Desk {
 	return &Desk{Draft: &d, Today: today, in: in}
 }
 
+// Inputs are those that the draft stands among.
+func (d *Desk) Inputs() Inputs { return d.in }
+
 // OpenDir reads an author's directory, as ReadDir does; what is none is told what one looks like.
 func OpenDir(fsys fs.FS) (*Bundle, error) {
 	names := map[string]bool{}

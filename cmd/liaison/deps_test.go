@@ -104,6 +104,7 @@ var libraries = []library{
 
 	{"github.com/alecthomas/chroma/v2", []string{"exchange/console"}, "colours for shown rules"},
 	{"github.com/yuin/goldmark", []string{"exchange/console"}, "pages written in Markdown"},
+	{"github.com/yuin/goldmark", []string{"cmd/liaison"}, "the handbook of policy is Markdown; its HTML is made where it is written to a file, without templates"},
 	{"codeberg.org/go-pdf/fpdf", []string{"exchange/console", "cmd/liaison"}, "reports that a data-protection officer signs on paper"},
 	{"github.com/tmaxmax/go-sse", []string{"exchange/client"}, "the client's end of the event stream"},
 	{"github.com/cenkalti/backoff/v5", []string{"exchange/client", "exchange/node", "exchange/store", "cmd/liaison/authority"}, "patience with what lies beyond the process"},
