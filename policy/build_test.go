@@ -212,3 +212,42 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// TestSamplesHaveAForm: each of the sixteen has what an author's directory has; what is for people is part of no input,
+// and says that it is nobody's law.
+func TestSamplesHaveAForm(t *testing.T) {
+	in := Samples()
+	if len(in.Declared) != 16 || len(in.Rules) != 16 || in.Common.Status != Authoritative {
+		t.Fatalf("%d declare, %d have rules", len(in.Declared), len(in.Rules))
+	}
+	for _, j := range sortedKeys(in.Rules) {
+		if got := in.Declared[j].paths(); !slices.Equal(got, []string{declaredFile}) || in.Declared[j].Status != Sample || in.Rules[j].Status != Sample {
+			t.Errorf("%s declares %v, status %s and %s", j, got, in.Declared[j].Status, in.Rules[j].Status)
+		}
+		rules := in.Rules[j].paths()
+		for _, want := range []string{"onward.rego", "receive.rego", "send.rego", j + "_test.rego"} {
+			if !slices.Contains(rules, want) {
+				t.Errorf("%s has no %s", j, want)
+			}
+		}
+		text, err := embedded.ReadFile("jurisdictions/" + j + "/" + readmeFile)
+		lines := strings.Count(string(text), "\n")
+		if err != nil || lines < 10 || lines > 26 || !strings.Contains(string(text), "they are **not ") {
+			t.Errorf("README of %s: %v, %d lines", j, err, lines)
+		}
+		if !inheritsAll(t, in.Rules[j]) {
+			t.Errorf("%s does not build on an archetype in all its layers", j)
+		}
+	}
+}
+
+func inheritsAll(t *testing.T, src Source) bool {
+	t.Helper()
+	for _, kind := range layerKinds {
+		text := string(src.Files[kind+".rego"])
+		if !strings.Contains(text, "import data.liaison.archetype.") || !strings.Contains(text, "deny contains x if some x in base.deny") {
+			return false
+		}
+	}
+	return true
+}

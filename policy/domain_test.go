@@ -74,7 +74,8 @@ var (
 
 // and returns both; what is nil takes away what an ordinary package says.
 func and(m, more meta) meta {
-	out := maps.Clone(m)
+	out := meta{}
+	maps.Copy(out, m)
 	maps.Copy(out, more)
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -286,5 +287,60 @@ func TestChangedCells(t *testing.T) {
 	list := changedCells(kept, now, map[string]string{"lv ua": "common R24 x"})
 	if len(list) != 1 || list[0] != "lv to ua: csr → D (common R24 x)" {
 		t.Errorf("%v", list)
+	}
+}
+
+// leverSet has rules of all sixteen that say what the letters of the case reference tell them to.
+var leverSet = sync.OnceValues(func() (*Set, error) {
+	in := Samples()
+	for _, j := range sortedKeys(in.Declared) {
+		in.Rules[j] = Source{Status: Sample, Files: map[string][]byte{
+			"send.rego": []byte(tableRules(j, "send", 0)), "receive.rego": []byte(tableRules(j, "receive", 1)), "onward.rego": []byte(tableRules(j, "onward", 2)),
+		}}
+	}
+	return Build(in)
+})
+
+// strictest is the strictest of what common says and of what the letters of two layers stand for.
+func strictest(verdict, letters string) string {
+	for _, l := range letters {
+		says := map[rune]string{'a': Delivered, 'p': Pending}[l]
+		if says == "" {
+			says = Denied
+		}
+		if strictness[says] > strictness[verdict] {
+			verdict = says
+		}
+	}
+	return verdict
+}
+
+// TestWhoeverDenies: between any two of the sixteen, whatever common says of their package, the strictest of common, the
+// sender's and the recipient's rules decides.
+func TestWhoeverDenies(t *testing.T) {
+	s, err := leverSet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, from := range s.Jurisdictions() {
+		for _, to := range s.Jurisdictions() {
+			if from == to {
+				continue
+			}
+			for _, g := range grids[:2] {
+				base := baselineVerdict(t, s, pair(t, s, from, to, g.changes))
+				for _, row := range []string{"aa", "ap", "ad", "pa", "pp", "pd", "da", "dp", "dd", "sa", "as", "ua", "au"} {
+					d := decideWith(t, s, pair(t, s, from, to, and(g.changes, meta{"case_ref": row + "a"})))
+					if want := strictest(base, row); d.Verdict != want {
+						t.Errorf("%s to %s: common says %s, the two %s: %s, want %s", from, to, base, row, d.Verdict, want)
+					}
+					seen[base+d.Verdict]++
+				}
+			}
+		}
+	}
+	if len(seen) < 5 {
+		t.Errorf("too little was tried: %v", seen)
 	}
 }
