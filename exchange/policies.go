@@ -246,7 +246,7 @@ func (v *visit) readOrder(jurisdiction string, jws []byte) (*envelope.SignedRoll
 		return nil, nil, refusalOf("order", err)
 	}
 	v.entry.Details["seq"], v.entry.SigningKey = fmt.Sprint(order.Seq), order.Kid
-	v.entry.Revisions = orderedRevisions(order)
+	v.entry.Revisions, v.entry.Justification = orderedRevisions(order), order.Reason
 	key, r := v.policyKey(v.registry.Load(), order.Kid, v.caller.Identity.Jurisdiction, v.Clock())
 	if r != nil {
 		return nil, nil, r

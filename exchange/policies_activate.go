@@ -213,8 +213,12 @@ func (s *Service) prepare(ctx context.Context, p *proposal) (*PolicyChange, *Ref
 		return &PolicyChange{Outcome: PolicyRepeated, Activation: *newest}, nil, nil
 	}
 	if newest != nil && p.Seq <= newest.Seq {
-		return nil, &Refusal{Kind: Conflict, Reason: "policy-seq", Detail: fmt.Sprintf("seq %d is not above %d, which is in force for %s", p.Seq, newest.Seq, p.Jurisdiction),
-			Fix: fmt.Sprintf("look at what is in force, then bring yours with seq %d", newest.Seq+1)}, nil
+		r := &Refusal{Kind: Conflict, Reason: "policy-seq", Detail: fmt.Sprintf("seq %d is not above %d, which is in force for %s", p.Seq, newest.Seq, p.Jurisdiction),
+			Fix: fmt.Sprintf("look at what is in force, then bring yours with seq %d", newest.Seq+1)}
+		if p.Seq < newest.Seq {
+			r.Err = ErrOlder
+		}
+		return nil, r, nil
 	}
 	return &PolicyChange{}, s.build(p), nil
 }

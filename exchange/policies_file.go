@@ -16,7 +16,7 @@ type FolderKey struct {
 	JWK    []byte
 }
 
-// ErrOlder says that a file holds what was in force before: another way has
+// ErrOlder says that the seq of a file is below that in force: another way has
 // brought something newer since.
 var ErrOlder = errors.New("what is in force is newer")
 
@@ -123,9 +123,6 @@ func (f *filing) describe(e *audit.Entry) {
 
 // refuse records why a file is not in force.
 func (f *filing) refuse(ctx context.Context, r *Refusal) error {
-	if r.Reason == "policy-seq" {
-		r.Err = ErrOlder
-	}
 	if r.Kind == Unavailable {
 		return r
 	}

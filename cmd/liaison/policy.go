@@ -27,5 +27,6 @@ All of it, from the first line to the rollback, is told in docs/policy.md.`,
 	}
 	c.AddCommand(newPolicyNew(env), newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env), newPolicyEval(env), newPolicyHandbook(env))
 	c.AddCommand(newPolicyExplain(env))
+	c.AddCommand(newPolicyBuild(env), newPolicyPush(env), newPolicyStatus(env), newPolicyRollback(env))
 	return c
 }

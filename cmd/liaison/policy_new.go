@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/policy"
 )
 
@@ -18,6 +20,7 @@ import (
 type newDirectory struct {
 	drafting
 	archetype string
+	profile   profileFlags
 }
 
 func newPolicyNew(env *environment) *cobra.Command {
@@ -27,7 +30,8 @@ func newPolicyNew(env *environment) *cobra.Command {
 		Short: "Begin a policy: a directory with a declaration, rules and tests that pass",
 		Long: `new makes an author's directory (by default named like the jurisdiction) that can be
 checked, tested and brought to an exchange as it is. Its rules stand on an archetype of
-the common library, and add one rule of their own as an example.
+the common library, and add one rule of their own as an example. With --profile it
+begins with what the jurisdiction declares on the exchange already.
 
 Archetypes:
   led_state                   a state bound by Directive (EU) 2016/680
@@ -38,11 +42,13 @@ Archetypes:
   international_organisation  such as INTERPOL
   advisory_mission            gives advice, and handles no data of persons`,
 		Example: `  liaison policy new fi
+  liaison policy new fi --profile fi-krp-policy
   liaison policy new ge georgia --archetype third_state`,
 		Args: cobra.RangeArgs(1, 2),
-		RunE: func(_ *cobra.Command, args []string) error { return b.run(args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return b.run(cmd, args) },
 	}
 	b.add(c)
+	b.profile.add(c)
 	c.Flags().StringVar(&b.archetype, "archetype", "led_state", "what kind of jurisdiction it is")
 	_ = c.RegisterFlagCompletionFunc("archetype", cobra.FixedCompletions(policy.Archetypes(policy.Samples()), cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -55,13 +61,34 @@ type madePolicy struct {
 	Files        []string `json:"files"`
 }
 
-func (b *newDirectory) run(args []string) error {
+// declared is what the jurisdiction declares on the exchange; nil without a profile.
+func (b *newDirectory) declared(cmd *cobra.Command, jurisdiction string) (found *policy.Declared, err error) {
+	if b.profile.dir == "" {
+		return nil, nil
+	}
+	ask := withClient(b.env, &b.profile, func(ctx context.Context, c *client.Client, _ []string) error {
+		now, err := c.Policy(ctx, jurisdiction)
+		if err != nil {
+			return notYours(err, jurisdiction)
+		}
+		d, err := policy.ParseDeclared([]byte(now.Files["declared.json"]))
+		found = &d
+		return err
+	})
+	return found, ask(cmd, nil)
+}
+
+func (b *newDirectory) run(cmd *cobra.Command, args []string) error {
 	dir := args[len(args)-1]
 	in, err := b.inputs()
 	if err != nil {
 		return err
 	}
-	files, err := policy.Begin(policy.Start{Jurisdiction: args[0], Archetype: b.archetype}, in)
+	declared, err := b.declared(cmd, args[0])
+	if err != nil {
+		return err
+	}
+	files, err := policy.Begin(policy.Start{Jurisdiction: args[0], Archetype: b.archetype, Declared: declared}, in)
 	if err != nil {
 		return usageError(err, "see liaison policy new --help")
 	}

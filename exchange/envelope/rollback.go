@@ -15,6 +15,7 @@ type Rollback struct {
 	Common       string `json:"common,omitempty"`   // revision: this one alone,
 	Declared     string `json:"declared,omitempty"` // or this one,
 	Rules        string `json:"rules,omitempty"`    // with this one if there were rules
+	Reason       string `json:"reason"`             // why, 20 to 500 characters
 }
 
 // SignedRollback is an order whose form holds.
@@ -32,6 +33,7 @@ var rollbackShape = object(
 	may("common", "", matching(digestGrammar), func(o *Rollback) *string { return &o.Common }),
 	may("declared", "", matching(digestGrammar), func(o *Rollback) *string { return &o.Declared }),
 	may("rules", "", matching(digestGrammar), func(o *Rollback) *string { return &o.Rules }),
+	must("reason", "", text(20, 500), func(o *Rollback) *string { return &o.Reason }),
 )
 
 // ParseRollback checks an order as far as that goes without a key or the

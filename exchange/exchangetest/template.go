@@ -29,7 +29,7 @@ var template = sync.OnceValues(func() (files []file, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	world, err := demo.Build(demo.Config{Dir: dir})
+	world, err := demo.Build(demo.Config{Dir: dir, Agencies: demo.Agencies}) // without the author: his policy would be built again by each test
 	if err != nil {
 		return nil, err
 	}

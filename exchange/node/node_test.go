@@ -104,7 +104,7 @@ func TestOneAgencysTrouble(t *testing.T) {
 // says what to do.
 func TestNoPolicies(t *testing.T) {
 	_, cfg := world(t)
-	cfg.AllowSamplePolicies = false
+	cfg.AllowSamplePolicies, cfg.PolicyFiles = false, ""
 	if _, err := node.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "allow_sample_policies") {
 		t.Errorf("%v", err)
 	}

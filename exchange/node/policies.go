@@ -124,7 +124,12 @@ func (n *Node) loadPolicies(ctx context.Context) {
 			}
 			continue
 		}
-		if err := n.bring(ctx, path); err != nil {
+		err := n.bring(ctx, path)
+		if errors.Is(err, exchange.ErrOlder) {
+			n.log.WarnContext(ctx, "a bundle of policy is older than what is in force", slog.String("file", path), slog.Any("error", err))
+			continue // another way has brought a newer one: nothing to see to
+		}
+		if err != nil {
 			faults[path] = err.Error()
 			failed = errors.Join(failed, err)
 			n.log.ErrorContext(ctx, "a bundle of policy is not in force", slog.String("file", path), slog.Any("error", err), slog.Any("findings", findings(err)))

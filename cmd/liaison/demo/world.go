@@ -41,6 +41,7 @@ const validity = 30 * 24 * time.Hour
 type World struct {
 	Dir      string
 	Agencies []string // "ee/pbgb", each with a unit and a DPO
+	Author   string   // an agency without rules, with a policy author too; empty: none
 	clock    func() time.Time
 
 	cas     map[string]*certs.CA
@@ -52,7 +53,7 @@ type World struct {
 // Config says which world to make.
 type Config struct {
 	Dir      string
-	Agencies []string         // nil: one each of ee lv ua it by
+	Agencies []string         // nil: one each of ee lv ua it by, and the author
 	Listen   string           // nil: a free port of 127.0.0.1
 	Clock    func() time.Time // nil: time.Now
 }
@@ -67,19 +68,20 @@ func Build(cfg Config) (*World, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
+	author := ""
 	if cfg.Agencies == nil {
-		cfg.Agencies = Agencies
+		cfg.Agencies, author = Agencies, Author
 	}
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
-	w := &World{Dir: cfg.Dir, Agencies: cfg.Agencies, clock: cfg.Clock, cas: map[string]*certs.CA{}, anchors: map[string][]byte{}, lists: map[string][]byte{}}
+	w := &World{Dir: cfg.Dir, Agencies: cfg.Agencies, Author: author, clock: cfg.Clock, cas: map[string]*certs.CA{}, anchors: map[string][]byte{}, lists: map[string][]byte{}}
 	for _, dir := range []string{"", "anchors", "crl", "registry", "profiles", "meta"} {
 		if err := os.MkdirAll(w.path(dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeServer, w.admitAgencies, w.writeMeta,
+	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeServer, w.admitAgencies, w.admitAuthor, w.writeMeta,
 		func() error { return w.writeConfig(cfg.Listen) }} {
 		if err := step(); err != nil {
 			return nil, err
@@ -104,9 +106,12 @@ func Existing(dir string, clock func() time.Time) (*World, error) {
 	}
 	for _, path := range found {
 		name := filepath.Base(filepath.Dir(path))
-		if id := strings.Replace(name, "-", "/", 1); id != Operator {
+		if id := strings.Replace(name, "-", "/", 1); id != Operator && id != Author {
 			w.Agencies = append(w.Agencies, id)
 		}
+	}
+	if w.hasAuthor() {
+		w.Author = Author
 	}
 	if len(w.Agencies) == 0 {
 		return nil, fmt.Errorf("%s: %w", w.path("registry"), fs.ErrNotExist)
@@ -148,7 +153,10 @@ func (w *World) authority(jurisdiction string) (*certs.CA, error) {
 // makeAuthorities makes one authority for each jurisdiction and the
 // operator's trust domain.
 func (w *World) makeAuthorities() error {
-	for _, agency := range append([]string{Operator}, w.Agencies...) {
+	for _, agency := range append([]string{Operator, w.Author}, w.Agencies...) {
+		if agency == "" {
+			continue
+		}
 		j, _, err := certs.ParseAgencyID(agency)
 		if err != nil {
 			return err
@@ -224,7 +232,11 @@ func (w *World) writePair(dir, name string, key crypto.Signer, chain ...*x509.Ce
 
 // writeConfig writes the exchange's configuration.
 func (w *World) writeConfig(listen string) error {
-	return node.WriteConfig(w.path(ConfigFile), node.Config{Listen: listen, Admin: "127.0.0.1:0", State: "state",
+	policies := ""
+	if w.Author != "" {
+		policies = "policies"
+	}
+	return node.WriteConfig(w.path(ConfigFile), node.Config{PolicyFiles: policies, Listen: listen, Admin: "127.0.0.1:0", State: "state",
 		LedgerKey: "ledger/ledger.key", Certificate: "server.crt", Key: "server.key", Anchors: "anchors", Revocations: "crl",
 		Operator: Operator, Registry: "registry", AllowSamplePolicies: true, TwoPersons: new(bool), // a demo has one operator
 		// A laptop that does something else at the same time is no reason to refuse.
@@ -242,14 +254,16 @@ func (w *World) admitAgencies() error {
 		return err
 	}
 	for _, agency := range w.Agencies {
-		if err := w.admitAgency(agency); err != nil {
+		if err := w.admitAgency(agency, []string{certs.RoleUnit, certs.RoleDPO}); err != nil {
 			return fmt.Errorf("%s: %w", agency, err)
 		}
 	}
 	return nil
 }
 
-func (w *World) admitAgency(agency string) error {
+// admitAgency admits an agency with roles, a profile for each, and keys: those
+// of its unit, and others.
+func (w *World) admitAgency(agency string, roles []string, others ...envelope.PrivateKey) error {
 	sign, err := envelope.GenerateSigning(envelope.ES256)
 	if err != nil {
 		return err
@@ -261,7 +275,7 @@ func (w *World) admitAgency(agency string) error {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	for _, k := range []envelope.PrivateKey{sign, decrypt} {
+	for _, k := range append([]envelope.PrivateKey{sign, decrypt}, others...) {
 		jwk, err := w.publish(agency, k.Public())
 		if err != nil {
 			return err
@@ -272,7 +286,6 @@ func (w *World) admitAgency(agency string) error {
 	if err != nil {
 		return err
 	}
-	roles := []string{certs.RoleUnit, certs.RoleDPO}
 	if err := node.WriteAdmission(w.path("registry"), node.Admission{ID: agency, Roles: roles}, raw); err != nil {
 		return err
 	}
@@ -367,6 +380,14 @@ func (w *World) WriteProfiles(server string) error {
 			if err := write(agency, role); err != nil {
 				return err
 			}
+		}
+	}
+	for _, role := range authorRoles {
+		if w.Author == "" {
+			break
+		}
+		if err := write(w.Author, role); err != nil {
+			return err
 		}
 	}
 	if _, err := os.Stat(w.Profile(Operator, certs.RoleOperator)); errors.Is(err, fs.ErrNotExist) {
