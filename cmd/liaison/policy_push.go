@@ -231,7 +231,8 @@ func (p *pushing) refused(err error, path string) error {
 	for i, f := range problem.Findings {
 		found[i] = policy.Finding{Input: f.Input, File: f.File, Line: f.Line, Col: f.Col, Source: f.Source, ID: f.ID, Severity: policy.SeverityError, Message: f.Message, Fix: f.Fix}
 	}
-	if printed := (&drafting{env: p.env}).print(found, path); printed != nil {
+	d := &drafting{env: p.env}
+	if printed := d.print(found, path); printed != nil {
 		return printed
 	}
 	return withFix(err, problem.Fix)
