@@ -96,6 +96,8 @@ pend contains "recipient_consent" if input.claimed.case_ref == "` + consenting +
 
 const contradiction = `package jurisdiction.J.lib
 
+default broken := 0
+
 broken := 1 if input.claimed.case_ref == "` + breaking + `"
 
 broken := 2 if input.claimed.case_ref == "` + breaking + `"
