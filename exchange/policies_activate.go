@@ -232,7 +232,7 @@ func (s *Service) build(p *proposal) *Refusal {
 	in := p.bundle.Apply(now.Inputs())
 	in.AllowSamples = s.Policy.AllowsSamples()
 	var err error
-	if p.set, err = policy.Build(in); err == nil {
+	if p.set, err = policy.BuildOn(now, in); err == nil {
 		err = s.Policy.Check(p.set)
 	}
 	if err == nil {

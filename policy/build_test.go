@@ -251,3 +251,58 @@ func inheritsAll(t *testing.T, src Source) bool {
 	}
 	return true
 }
+
+// TestBuildOn: what did not change is taken over, all else is checked again, and the Set is what Build makes of the same
+// inputs.
+func TestBuildOn(t *testing.T) {
+	before := sampleSet(t)
+	changed := func(input, file, old, text string) Inputs {
+		in := Samples()
+		in.Rules, in.Declared = maps.Clone(in.Rules), maps.Clone(in.Declared)
+		edit := func(s Source) Source {
+			if !strings.Contains(string(s.Files[file]), old) {
+				t.Fatalf("%s has no %q", file, old)
+			}
+			s.Files = maps.Clone(s.Files)
+			s.Files[file] = []byte(strings.Replace(string(s.Files[file]), old, text, 1))
+			return s
+		}
+		switch j := inputOwner(input); {
+		case input == "common":
+			in.Common = edit(in.Common)
+		case strings.HasPrefix(input, "rules/"):
+			in.Rules[j] = edit(in.Rules[j])
+		default:
+			in.Declared[j] = edit(in.Declared[j])
+		}
+		return in
+	}
+	for name, c := range map[string]struct {
+		in          Inputs
+		pkg, ee, lv bool // taken over
+	}{
+		"nothing":       {Samples(), true, true, true},
+		"rules":         {changed("rules/ee", "send.rego", "default allow", "# another\ndefault allow"), true, false, true},
+		"a declaration": {changed("declared/ee", "declared.json", "{", "{ "), true, false, true},
+		"common":        {changed("common", "pkg.rego", "default allow", "# another\ndefault allow"), false, false, false},
+		"the facts":     {changed("common", "facts.json", "{", "{ "), false, false, false},
+	} {
+		s, err := BuildOn(before, c.in)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if (s.pkg == before.pkg) != c.pkg || (s.layers["ee"]["send"] == before.layers["ee"]["send"]) != c.ee || (s.layers["lv"]["send"] == before.layers["lv"]["send"]) != c.lv {
+			t.Errorf("%s changed: another part is taken over than the rest", name)
+		}
+		if s.memo == before.memo {
+			t.Errorf("%s changed: what was remembered is taken over", name)
+		}
+		if d := mustDecide(t, s, request(t, "ee/pbgb", []string{"lv/vp"}, eeLV()))[0]; d.Verdict != Delivered || d.Revisions["rules/ee"] != c.in.Rules["ee"].Revision() {
+			t.Errorf("%s changed: %s under %v", name, d.Verdict, d.Revisions)
+		}
+	}
+	bad := changed("rules/ee", "send.rego", "default allow := false", "default allow := true")
+	if _, err := BuildOn(before, bad); err == nil {
+		t.Error("a change that Build refuses was taken")
+	}
+}

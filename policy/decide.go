@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/version"
 )
 
@@ -17,11 +16,8 @@ var actions = []string{ActionSend, ActionAcknowledgement, ActionRelease, ActionD
 
 // decide answers within the timeout or fails. A panic of the engine is a failure like any other.
 func (s *Set) decide(ctx context.Context, timeout time.Duration, r Request) (ds []Decision, err error) {
-	cancel := topdown.NewCancel()
-	timer := time.AfterFunc(timeout, cancel.Cancel)
-	defer timer.Stop()
-	stop := context.AfterFunc(ctx, cancel.Cancel)
-	defer stop()
+	e := &evaluation{ctx: ctx, deadline: time.Now().Add(timeout)}
+	defer e.disarm()
 	defer func() {
 		if p := recover(); p != nil {
 			ds, err = nil, fmt.Errorf("%w: panic: %v", ErrEngine, p)
@@ -30,7 +26,8 @@ func (s *Set) decide(ctx context.Context, timeout time.Duration, r Request) (ds 
 	if s == nil {
 		return denyWithoutSet(r), nil
 	}
-	return s.decideAll(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry, memo: s.memo}, &r)
+	e.reg, e.memo = s.registry, s.memo
+	return s.decideAll(e, &r)
 }
 
 func denyWithoutSet(r Request) []Decision {

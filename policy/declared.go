@@ -73,7 +73,7 @@ func ParseDeclared(b []byte) (Declared, error) {
 	if len(b) > MaxFileSize {
 		return d, fmt.Errorf("declared: larger than %d bytes", MaxFileSize)
 	}
-	if _, _, err := declaredShape.parse(b, nil); err != nil {
+	if _, err := declaredShape.parse(b, nil); err != nil {
 		return d, fmt.Errorf("declared: %w", err)
 	}
 	if err := json.Unmarshal(b, &d); err != nil {

@@ -21,5 +21,8 @@
 // persons nothing. The input is total (every optional member filled, the strictest or neutral value for what is
 // absent) and resolved (dated facts are looked up before the evaluation as of the day of the request).
 //
+// A layer is a pure function of the places of the input that its rules can see; those are worked out when a Set is
+// built. It is asked in slices that see little, and what they said is remembered by exactly what they were shown.
+//
 // The package imports nothing else of this project. It has no HTTP and no SQL.
 package policy

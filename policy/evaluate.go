@@ -106,7 +106,7 @@ func withoutTests(s Source) Source {
 
 // request makes of a question what the exchange makes of a package.
 func (s *Set) request(q Question) (*Request, error) {
-	if _, _, err := claimedShape.parse(q.Meta, nil); err != nil {
+	if _, err := claimedShape.parse(q.Meta, nil); err != nil {
 		return nil, fmt.Errorf("meta: %w", err)
 	}
 	var claimed struct {

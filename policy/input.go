@@ -42,7 +42,7 @@ func splitShape(s *shape, names []string) (rest, named *shape) {
 // newPack builds the shared part. An error means that the claims are not what the schema knows.
 func (s *Set) newPack(r *Request) (*pack, error) {
 	now := r.Now.UTC()
-	p := &pack{set: s, r: r, today: now.Format(time.DateOnly), record: sharedPlaces.record(make([]byte, 0, len(r.Claimed)+5120))}
+	p := &pack{set: s, r: r, today: now.Format(time.DateOnly), record: sharedPlaces.record(make([]byte, 0, len(r.Claimed)+3200))}
 	if !json.Valid(r.Claimed) {
 		return nil, errors.New("claims: not a JSON text")
 	}

@@ -2,10 +2,12 @@ package policy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
@@ -23,6 +25,7 @@ type layer struct {
 	query    ast.Body
 	parts    []string // names of the elements of the answer
 	docs     *documents
+	looks    *projection
 	fast     *ast.Compiler // of the slices
 	slices   []*slice
 	// recipient is false when nothing in the layer looks at the recipient: then it is asked once for a package.
@@ -34,6 +37,7 @@ type saying struct {
 	kind, code       string
 	doc              *document
 	params           map[string]any
+	encoded          json.RawMessage // the params
 	by, jurisdiction string
 	hours            int
 }
@@ -43,7 +47,7 @@ type says struct {
 	*layer
 	allow   bool
 	met     ruleSet // of common
-	sayings []saying
+	sayings []*saying
 	bad     bool // something was said that the registry does not know
 }
 
@@ -57,7 +61,8 @@ func newLayer(name, pkg string, c *ast.Compiler, docs *documents) (*layer, error
 	if l.parts, l.query, err = entryQuery(c, root); err != nil {
 		return nil, err
 	}
-	l.recipient = project(c, c.GetRulesWithPrefix(root)).own()
+	l.looks = project(c, c.GetRulesWithPrefix(root))
+	l.recipient = l.looks.own()
 	return l, nil
 }
 
@@ -82,12 +87,15 @@ func entryQuery(c *ast.Compiler, root ast.Ref) (parts []string, query ast.Body, 
 // evaluation is the running of queries for one request: they share a deadline.
 type evaluation struct {
 	ctx    context.Context
-	cancel topdown.Cancel
-	reg    *registry
-	tracer topdown.QueryTracer // nil but when a Set is built
-	memo   *memo               // nil: nothing is remembered
-	key    []byte
-	heard  func(*says, *ast.Term) // nil but when an author asks what each layer says
+	cancel topdown.Cancel // armed by the first question to the engine, unless it is there
+	// deadline is when what armed cancels; a ctx that ends does so too.
+	deadline time.Time
+	timers   [2]func() bool
+	reg      *registry
+	tracer   topdown.QueryTracer // nil but when a Set is built
+	memo     *memo               // nil: nothing is remembered
+	key      []byte
+	heard    func(*says, *ast.Term) // nil but when an author asks what each layer says
 }
 
 // say answers what the layer says of an input, from the memo as far as it was asked about the same before.
@@ -96,8 +104,23 @@ func (e *evaluation) say(l *layer, in sources) (*says, error) {
 		return e.ask(l, wholeInput(in))
 	}
 	all := &says{layer: l}
+	missing := make([]*slice, 0, maxSlices)
 	for _, one := range l.slices {
-		s, err := e.recall(l, one, in)
+		if s := e.memo.get(e.keyOf(one, in)); s != nil {
+			all.add(s)
+		} else {
+			missing = append(missing, one)
+		}
+	}
+	if len(missing) > maxMissing {
+		// To ask for each of many slices costs more than to ask once for the layer. One of them is learned.
+		if _, err := e.learn(l, missing[int(e.memo.turn.Add(1)%uint32(len(missing)))], in); err != nil {
+			return nil, err
+		}
+		return e.ask(l, l.looks.input(in))
+	}
+	for _, one := range missing {
+		s, err := e.learn(l, one, in)
 		if err != nil {
 			return nil, err
 		}
@@ -106,19 +129,22 @@ func (e *evaluation) say(l *layer, in sources) (*says, error) {
 	return all, nil
 }
 
-// recall answers what one slice says.
-func (e *evaluation) recall(l *layer, one *slice, in sources) (*says, error) {
+// maxMissing is how many slices of a layer are asked for one by one.
+const maxMissing = 2
+
+func (e *evaluation) keyOf(one *slice, in sources) []byte {
 	e.key = one.looks.key(append(e.key[:0], one.id...), in)
-	if s := e.memo.get(e.key); s != nil {
-		return s, nil
-	}
-	key := string(e.key)
+	return e.key
+}
+
+// learn asks for one slice, and remembers the answer.
+func (e *evaluation) learn(l *layer, one *slice, in sources) (*says, error) {
 	answer, err := e.run(l.fast, one.query, len(one.parts), one.looks.input(in))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrEngine, l.name, err)
 	}
 	s := l.read(one.parts, answer, e.reg)
-	e.memo.add(key, s)
+	e.memo.add(string(e.keyOf(one, in)), s)
 	return s, nil
 }
 
@@ -128,9 +154,26 @@ func (s *says) add(part *says) {
 	s.bad = s.bad || part.bad
 	s.met.add(part.met)
 	if len(part.sayings) > 0 && s.sayings == nil {
-		s.sayings = make([]saying, 0, 12)
+		s.sayings = make([]*saying, 0, 12)
 	}
 	s.sayings = append(s.sayings, part.sayings...)
+}
+
+// arm starts the clock. Where everything is remembered there is no need of one.
+func (e *evaluation) arm() {
+	if e.cancel != nil {
+		return
+	}
+	e.cancel = topdown.NewCancel()
+	e.timers = [2]func() bool{time.AfterFunc(time.Until(e.deadline), e.cancel.Cancel).Stop, context.AfterFunc(e.ctx, e.cancel.Cancel)}
+}
+
+func (e *evaluation) disarm() {
+	for _, stop := range e.timers {
+		if stop != nil {
+			stop()
+		}
+	}
 }
 
 // emptyStore has no data: everything that rules read is in the input or in the rules.
@@ -161,6 +204,7 @@ func (e *evaluation) ask(l *layer, input *ast.Term) (*says, error) {
 var noMetrics = metrics.NoOp()
 
 func (e *evaluation) run(c *ast.Compiler, query ast.Body, parts int, input *ast.Term) (*ast.Array, error) {
+	e.arm()
 	q := topdown.NewQuery(query).WithCompiler(c).WithStore(emptyStore).WithTransaction(emptyRead).
 		WithInput(input).WithCancel(e.cancel).WithStrictBuiltinErrors(true).WithMetrics(noMetrics)
 	if e.tracer != nil {
@@ -222,7 +266,8 @@ func (s *says) readSayings(kind string, set ast.Set, reg *registry) {
 			continue
 		}
 		one.kind, one.doc = kind, s.docs.codes[docKey(kind, one.code)]
-		s.sayings = append(s.sayings, one)
+		one.encoded = encodeParams(one.params)
+		s.sayings = append(s.sayings, &one)
 	}
 }
 

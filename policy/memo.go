@@ -1,6 +1,9 @@
 package policy
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // memo remembers what layers said, by what they look at. An answer is a pure function of its key: the places of the
 // input that the rules can see (projection). It belongs to one Set and goes with it. An evaluation that failed or was
@@ -12,6 +15,7 @@ type memo struct {
 	mu             sync.Mutex
 	younger, older map[string]*says
 	size           int
+	turn           atomic.Uint32 // which slice is learned next, when many are unknown
 }
 
 // memoSize bounds the memo of a Set. An answer takes about a kilobyte with its key.

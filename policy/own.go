@@ -36,7 +36,7 @@ func (p *pack) own(r Recipient) *own {
 	if d := p.set.declared[r.Jurisdiction]; d != nil {
 		o.assurances = d.assurances(p.today)
 	}
-	o.record = ownPlaces.record(make([]byte, 0, 1536))
+	o.record = ownPlaces.record(make([]byte, 0, 1024))
 	w := newObject(ownPlaces, o.record)
 	w.object("facts", func(f *object) { p.writeFacts(f, o) })
 	w.object("permissions", func(f *object) { p.writePermissions(f, o) })

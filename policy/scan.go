@@ -8,17 +8,16 @@ import (
 )
 
 // parse reads a JSON text as the shape says: closed, without repeated names, every absent optional member filled with
-// its default. It appends what it read to out, in the form of an input. free reports whether an object of any content
-// (kindFree) had any.
-func (s *shape) parse(text, out []byte) (total []byte, free bool, err error) {
+// its default. It appends what it read to out, in the form of an input.
+func (s *shape) parse(text, out []byte) ([]byte, error) {
 	if !json.Valid(text) {
-		return nil, false, notJSON(text)
+		return nil, notJSON(text)
 	}
 	p := parser{text: text, record: &record{json: out}}
 	if err := p.value(s, nil); err != nil {
-		return nil, false, &placed{err: err, at: p.failed}
+		return nil, &placed{err: err, at: p.failed}
 	}
-	return p.json, p.free, nil
+	return p.json, nil
 }
 
 // notJSON says where a text stops being JSON.
@@ -36,8 +35,8 @@ func notJSON(text []byte) error {
 type parser struct {
 	text    []byte
 	at      int
-	*record // what was read: the same as JSON, total and with sorted names
-	free    bool
+	*record      // what was read: the same as JSON, total and with sorted names
+	free    bool // an object of any content (kindFree) had any
 
 	failed int // where the innermost value begins that is refused
 }

@@ -37,6 +37,8 @@ type Set struct {
 	samples   map[string]bool   // input names of samples
 	revisions map[string]string // input name to revision
 	sources   map[string]Source // by revision
+	common    *unit
+	bases     map[string]*documents
 }
 
 // requiredRule is a baseline rule that has to be met.

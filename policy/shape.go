@@ -159,7 +159,7 @@ func (c *shapeCompiler) object(n *schemaNode) (*shape, error) {
 			if f.required {
 				return nil, fmt.Errorf("%s is required and has a default", name)
 			}
-			if f.defJSON, _, err = f.shape.parse(prop.Default, nil); err != nil {
+			if f.defJSON, err = f.shape.parse(prop.Default, nil); err != nil {
 				return nil, fmt.Errorf("%s: default: %w", name, err)
 			}
 		} else if !f.required {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -28,9 +29,8 @@ type pending struct {
 
 // duty is an obligation that is being merged.
 type duty struct {
-	code   string
-	params map[string]any
-	doc    *document
+	*saying
+	merged map[string]any // of several sayings; nil: the params of the one
 	rule   string
 }
 
@@ -53,7 +53,7 @@ func (v *verdict) baseline(pkg, rcp *says) {
 				continue
 			}
 			doc := s.docs.rules[rule.id]
-			v.reasons = append(v.reasons, v.reason(s, doc.code, rule.id, nil, doc.document))
+			v.reasons = append(v.reasons, v.reason(s, doc.code, rule.id, noParams, doc.document))
 		}
 		if !s.allow && len(v.reasons) == 0 {
 			v.engineReason(LayerCommon, codeNotAllowed)
@@ -75,8 +75,7 @@ func (v *verdict) sayings(s *says) []string {
 	if s.bad {
 		v.engineReason(s.name, codeUnknown)
 	}
-	for i := range s.sayings {
-		one := &s.sayings[i]
+	for _, one := range s.sayings {
 		rule := ruleID(s, one)
 		if s.name == LayerCommon && !v.asked(one.kind, rule) {
 			continue
@@ -113,7 +112,7 @@ func (v *verdict) take(s *says, one *saying, rule string) {
 		v.oblige(one, rule)
 		return
 	}
-	r := v.reason(s, one.code, rule, one.params, one.doc)
+	r := v.reason(s, one.code, rule, one.encoded, one.doc)
 	switch one.kind {
 	case kindDeny:
 		v.reasons = append(v.reasons, r)
@@ -124,9 +123,9 @@ func (v *verdict) take(s *says, one *saying, rule string) {
 	}
 }
 
-func (v *verdict) reason(s *says, code, rule string, params map[string]any, doc *document) Reason {
+func (v *verdict) reason(s *says, code, rule string, params json.RawMessage, doc *document) Reason {
 	return Reason{
-		Code: code, Params: encodeParams(params), Rule: rule, Layer: s.name,
+		Code: code, Params: slices.Clone(params), Rule: rule, Layer: s.name,
 		Text: doc.Text[mandatoryLanguage], Fix: doc.Fix[mandatoryLanguage], Source: doc.Source,
 		Audience: v.set.registry.Codes[code].Audience,
 	}
@@ -163,11 +162,14 @@ func (v *verdict) pend(s *says, one *saying) Pend {
 func (v *verdict) oblige(one *saying, rule string) {
 	for i := range v.duties {
 		if d := &v.duties[i]; d.code == one.code {
-			d.params = v.set.registry.Codes[one.code].mergeParams(d.params, one.params)
+			if d.merged == nil {
+				d.merged = maps.Clone(d.params)
+			}
+			d.merged = v.set.registry.Codes[one.code].mergeParams(d.merged, one.params)
 			return
 		}
 	}
-	v.duties = append(v.duties, duty{code: one.code, params: maps.Clone(one.params), doc: one.doc, rule: rule})
+	v.duties = append(v.duties, duty{saying: one, rule: rule})
 }
 
 // approvals resolves pends with verified answers; a refusal denies. Nothing resolves a denial.
@@ -217,9 +219,14 @@ func comparePends(a, b Pend) int {
 func (v *verdict) obligations() []Obligation {
 	slices.SortFunc(v.duties, func(a, b duty) int { return cmp.Compare(a.code, b.code) })
 	list := make([]Obligation, len(v.duties))
-	for i, d := range v.duties {
+	for i := range v.duties {
+		d := &v.duties[i]
+		params := slices.Clone(d.encoded)
+		if d.merged != nil {
+			params = encodeParams(d.merged)
+		}
 		list[i] = Obligation{
-			Code: d.code, Params: encodeParams(d.params), On: v.set.registry.Codes[d.code].On, Rule: d.rule,
+			Code: d.code, Params: params, On: v.set.registry.Codes[d.code].On, Rule: d.rule,
 			Text: d.doc.Text[mandatoryLanguage], Source: d.doc.Source,
 		}
 	}

@@ -122,7 +122,8 @@ func (o *object) objects(name string, n int, write func(int, *object)) {
 	o.close(sep, p)
 }
 
-// parsed writes a member that is read from a text, which is known to be JSON. free is as in shape.parse.
+// parsed writes a member that is read from a text, which is known to be JSON. free reports whether an object of
+// any content had any.
 func (o *object) parsed(name string, text []byte) (free bool, err error) {
 	s, p := o.next(name)
 	q := parser{text: text, record: o.record}
