@@ -84,7 +84,7 @@ func (c *corpus) ordinary(b *testing.B, recipients int) Request {
 		"handling":     meta{"code": pick(c, "H0", "H0", "H1", "H2")}, "assertion_type": pick(c, "fact", "fact", "assessment"),
 		"retention": meta{"review_by": day(300, 100), "erase_by": day(360, 1400)}, "language": pick(c, "en", "en", "en", "fr"),
 		"request":        meta{"what": true, "purpose_facts": true, "availability_reason": true, "person_link": true, "restrictions": true},
-		"transfer_basis": pick(c, "internal_eu", "internal_eu", "internal_eu", "led37_1a", "non_eu_law"),
+		"transfer_basis": c.basis(sender.Jurisdiction), "europol_purpose": "cross_check",
 	})
 	claimed, err := json.Marshal(m)
 	if err != nil {

@@ -87,13 +87,27 @@ func (c *corpus) law(j string) string {
 	return "none"
 }
 
-// claimed is a package that goes in many cases, with up to six of its members changed.
+// basis is one that carries many of a sender's transfers, or any.
+func (c *corpus) basis(sender string) string {
+	usual := "internal_eu"
+	if sender != "europol" && c.set.facts.flag(tableNotLED, sender, "2026-11-22") {
+		usual = "non_eu_law"
+	}
+	return pick(c, usual, usual, usual, usual, "led37_1a", "led36", "europol_25_1b", "internal_eu")
+}
+
+// claimed is a package that goes in many cases, with up to five of its members changed.
 func (c *corpus) claimed(sender Party) meta {
-	m := from(sender.ID, c.law(sender.Jurisdiction), meta{"transfer_basis": pick(c, "internal_eu", "internal_eu", "non_eu_law", "led37_1a", "led36", "europol_25_1b")})
+	m := from(sender.ID, c.law(sender.Jurisdiction), meta{
+		"transfer_basis": c.basis(sender.Jurisdiction), "europol_purpose": pick(c, "none", "cross_check", "cross_check"),
+	})
 	if c.IntN(2) == 0 {
 		m["message_type"] = c.value(claimedShape.member("message_type"))
 	}
-	for range c.IntN(7) {
+	if c.IntN(8) == 0 {
+		m["subjects"] = []any{group("suspect", 1, "minors", "u18")}
+	}
+	for range max(0, c.IntN(9)-3) {
 		f := claimedShape.fields[c.IntN(len(claimedShape.fields))]
 		if f.name != "v" && f.name != "ext" {
 			m[f.name] = c.value(f.shape)
@@ -104,7 +118,12 @@ func (c *corpus) claimed(sender Party) meta {
 
 func (c *corpus) request(t testing.TB) Request {
 	t.Helper()
-	sender := pick(c, c.agencies...)
+	from := c.agencies
+	inside := func(p Party) bool { return c.set.facts.flag(tableLED, p.Jurisdiction, "2026-11-22") }
+	if c.IntN(2) == 0 {
+		from = slices.DeleteFunc(slices.Clone(from), func(p Party) bool { return !inside(p) })
+	}
+	sender := pick(c, from...)
 	m := c.claimed(sender)
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -120,7 +139,7 @@ func (c *corpus) request(t testing.TB) Request {
 	if c.IntN(2) == 0 {
 		r.Texts = texts("urgency", "strict_necessity", "purpose_change")
 	}
-	others := slices.DeleteFunc(slices.Clone(c.agencies), func(p Party) bool { return p.ID == sender.ID })
+	others := slices.DeleteFunc(slices.Clone(from), func(p Party) bool { return p.ID == sender.ID })
 	c.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
 	for _, p := range others[:1+c.IntN(3)] {
 		p.Active = c.IntN(30) > 0
