@@ -25,7 +25,7 @@ All of it, from the first line to the rollback, is told in docs/policy.md.`,
   liaison policy push fi --profile fi-krp-policy
   liaison policy status fi --profile fi-krp-policy`,
 	}
-	c.AddCommand(newPolicyNew(env), newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env), newPolicyEval(env), newPolicyHandbook(env))
+	c.AddCommand(newPolicyNew(env), newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env), newPolicyEval(env), newPolicyHandbook(env), newPolicyBench(env))
 	c.AddCommand(newPolicyExplain(env))
 	c.AddCommand(newPolicyBuild(env), newPolicyPush(env), newPolicyStatus(env), newPolicyRollback(env))
 	return c

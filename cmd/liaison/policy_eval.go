@@ -17,7 +17,7 @@ type evaluating struct {
 	drafting
 	meta, from, to, today, action, reason string
 	text                                  []string
-	trace, printMeta                      bool
+	trace, printMeta, printInput          bool
 }
 
 func newPolicyEval(env *environment) *cobra.Command {
@@ -50,6 +50,7 @@ The exit code is 0 if the package would be delivered or wait, 3 if it would be d
 	f.StringVar(&e.reason, "reason", "Information for the case that meta names, as its investigators need it.", "justification in the statement; rules see its length, and whether it is a stock phrase")
 	f.StringArrayVar(&e.text, "text", nil, "explain a member of meta, as NAME=TEXT; repeat for more")
 	f.BoolVar(&e.printMeta, "print-meta", false, "print an example of meta for --from, and decide nothing")
+	f.BoolVar(&e.printInput, "print-input", false, "print the input that rules see, and nothing else")
 	f.BoolVar(&e.trace, "trace", false, "list each rule that was tried, and which condition did not hold")
 	for _, name := range []string{"from", "to"} {
 		_ = c.MarkFlagRequired(name)
@@ -126,6 +127,9 @@ func (e *evaluating) run(cmd *cobra.Command, dir string) error {
 	case err != nil:
 		return usageError(err, "see liaison policy eval --help; the schema of meta is served at /schemas/meta")
 	}
+	if e.printInput {
+		return e.writeInput(answer.Decision.Input)
+	}
 	j := e.forJSON(q, answer)
 	if err := e.env.output().value(j, e.words(q, answer)); err != nil {
 		return err
@@ -134,6 +138,22 @@ func (e *evaluating) run(cmd *cobra.Command, dir string) error {
 		return &exitError{err: errors.New("policy would deny this package"), code: exitRefused, fix: "see above what each rule asks for"}
 	}
 	return nil
+}
+
+// writeInput writes the two parts of an input as the one object that rules see.
+func (e *evaluating) writeInput(in policy.Input) error {
+	all := map[string]json.RawMessage{}
+	for _, part := range [][]byte{in.Shared, in.Own} {
+		if err := json.Unmarshal(part, &all); err != nil {
+			return err
+		}
+	}
+	out, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.env.Stdout, string(out))
+	return err
 }
 
 func (e *evaluating) question() (q policy.Question, err error) {
