@@ -126,7 +126,7 @@ func baselineCases() []baselineCase {
 		{rule: "R20", code: "prior_authorisation", recipient: "ua/npu", both: lvData, quietAs: func(r *Request) {
 			r.Known.Authorisations = []Authorisation{{Originator: "lv/vp", State: "general"}}
 		}},
-		{rule: "R20", code: "external_evidence", recipient: "ua/npu", both: treaty, fires: meta{"originator": []any{"se/noa"}, "prior_authorisation": []any{meta{"originator": "se/noa", "state": "granted"}}}},
+		{rule: "R20", code: "external_evidence", recipient: "ua/npu", both: treaty, fires: meta{"originator": []any{"zz/noa"}, "prior_authorisation": []any{meta{"originator": "zz/noa", "state": "granted"}}}},
 		{rule: "R21", code: "notify_originator", recipient: "ua/npu", change: explained, both: meta{"urgency": urgentLife}, fires: notInTime, quiet: treaty},
 		{rule: "R21", code: "approve_within", recipient: "ua/npu", change: explained, both: meta{"urgency": urgentLife}, fires: notInTime, quiet: treaty},
 		{rule: "R21", code: "dpo_notice", recipient: "ua/npu", change: explained, both: meta{"urgency": urgentLife}, fires: notInTime, quiet: treaty},

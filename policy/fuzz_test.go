@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,27 +52,92 @@ func FuzzRules(f *testing.F) {
 	}
 	requests := []Request{request(f, "ee/pbgb", []string{"lv/vp"}, eeLV()), request(f, "ee/pbgb", []string{"lv/vp"}, with(eeLV(), meta{"purpose": nil}))}
 	f.Fuzz(func(t *testing.T, send, more []byte) {
-		set, found := b.activate(map[string][]byte{"send.rego": send, "more.rego": more})
-		for _, finding := range found {
-			if finding.Input != "rules/ee" || finding.Message == "" || len(finding.Message) > 4<<10 {
-				t.Fatalf("finding %+v", finding)
-			}
+		checkActivation(t, b, requests, map[string][]byte{"send.rego": send, "more.rego": more})
+	})
+}
+
+// checkActivation: rules are refused with findings that name them, or decide, in time, and never more mildly than the baseline.
+func checkActivation(t *testing.T, b *builder, requests []Request, files map[string][]byte) {
+	set, found := b.activate(files)
+	for _, finding := range found {
+		if finding.Input != "rules/ee" || finding.Message == "" || len(finding.Message) > 4<<10 {
+			t.Fatalf("finding %+v", finding)
 		}
-		if (set == nil) != (len(found) > 0) {
-			t.Fatalf("a set: %v; findings: %v", set != nil, found)
+	}
+	if (set == nil) != (len(found) > 0) {
+		t.Fatalf("a set: %v; findings: %v", set != nil, found)
+	}
+	if set == nil {
+		return
+	}
+	for _, r := range requests {
+		ds, err := set.decide(context.Background(), time.Minute, r)
+		if err != nil {
+			t.Fatalf("activated, and failing: %v", err)
 		}
-		if set == nil {
-			return
+		if base := baselineVerdict(t, set, r); strictness[ds[0].Verdict] < strictness[base] {
+			t.Fatalf("the baseline says %s, with these rules it is %s", base, ds[0].Verdict)
 		}
-		for _, r := range requests {
-			ds, err := set.decide(context.Background(), time.Minute, r)
-			if err != nil {
-				t.Fatalf("activated, and failing: %v", err)
-			}
-			if base := baselineVerdict(t, set, r); strictness[ds[0].Verdict] < strictness[base] {
-				t.Fatalf("the baseline says %s, with these rules it is %s", base, ds[0].Verdict)
-			}
+	}
+}
+
+// fragments are what an edit can put between two tokens of valid rules.
+var fragments = []string{
+	"not ", "every s in input.claimed.subjects {", "}", "{", "(", ")", "[", "]", "[_]", "[0]", " | ", " == ", " != ", " = ", " := ", "\n", " if ", " contains ", " with input as {} ", " with count as 3 ",
+	"else := true", "default allow := true\n", "default x := true\n", "some s in input.claimed.subjects\n", "input", "data", "data.jurisdiction.lv.send.allow", "allow", "deny", "pend", "lib.x", "count(", "object.get(input, \"x\", 1)",
+	"null", "true", "false", "0", "-1", "\"x\"", "`x`", "# METADATA\n# custom: &a [*a]\n", "import data as d\n", "import input.claimed as input\n", "http.send({})", "print(1)", "$\"{x}\"", "x := [x, x]\n", "1e9", "\x00", "\u202e", "\r",
+}
+
+var tokens = regexp.MustCompile(`(?s)[A-Za-z0-9_]+|\s+|.`)
+
+// mutate edits valid rules: each four bytes are an edit, its place, and what it takes.
+func mutate(text string, edits []byte) string {
+	parts := tokens.FindAllString(text, -1)
+	for ; len(edits) >= 4 && len(parts) > 0; edits = edits[4:] {
+		at := (int(edits[1])<<8 | int(edits[2])) % len(parts)
+		switch edits[0] % 5 {
+		case 0:
+			parts = slices.Delete(parts, at, at+1)
+		case 1:
+			parts = slices.Insert(parts, at, fragments[int(edits[3])%len(fragments)])
+		case 2:
+			parts[at] = fragments[int(edits[3])%len(fragments)]
+		case 3:
+			parts = slices.Insert(parts, at, parts[int(edits[3])%len(parts)])
+		case 4:
+			parts = slices.Insert(parts, at, parts[at:min(len(parts), at+int(edits[3]))]...)
 		}
+	}
+	return strings.Join(parts, "")
+}
+
+// FuzzMutatedRules activates rules that were valid until somebody edited them: nothing panics, all ends, and what is
+// activated can only take away.
+func FuzzMutatedRules(f *testing.F) {
+	var valid []string
+	for _, c := range []trap{
+		{head: "deny", body: "limits := lib.limits\ninput.derived.subjects > object.get(limits, input.recipient.jurisdiction, 1)", lib: `limits := {"lv": 3}`},
+		{head: "allow", body: "count(input.claimed.subjects) > 0\nevery s in input.claimed.subjects {\n\ts.category == \"suspect\"\n\tnot s.minors == \"u15\"\n}"},
+		{head: "deny", body: "some s in input.claimed.subjects\nlib.child(s)\nnot lib.open", lib: "child(s) if s.minors in {\"u15\", \"u18\"}\n\nopen if input.claimed.urgency.level == \"urgent\"\n\nnames contains s.category if some s in input.claimed.subjects"},
+	} {
+		files := c.files()
+		valid = append(valid, files["send.rego"]+"\x00"+files["lib.rego"])
+	}
+	b, err := activator()
+	if err != nil {
+		f.Fatal(err)
+	}
+	requests := []Request{request(f, "ee/pbgb", []string{"lv/vp"}, eeLV()), request(f, "ee/pbgb", []string{"ua/npu"}, eeLV())}
+	for i := range valid {
+		f.Add(uint8(i), []byte{})
+		for e := range fragments {
+			f.Add(uint8(i), []byte{1, 0, byte(40 + e), byte(e), 4, 0, byte(90 + e), 20})
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte) {
+		send, lib, _ := strings.Cut(valid[int(which)%len(valid)], "\x00")
+		half := len(edits) / 2
+		checkActivation(t, b, requests, map[string][]byte{"send.rego": []byte(mutate(send, edits[:half])), "lib.rego": []byte(mutate(lib, edits[half:]))})
 	})
 }
 

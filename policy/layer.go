@@ -201,6 +201,19 @@ func (e *evaluation) ask(l *layer, input *ast.Term) (*says, error) {
 	return said, nil
 }
 
+// withoutValues keeps of an engine's error what and where: its message quotes values, a sender's among them, and errors
+// are logged.
+func withoutValues(err error) error {
+	var e *topdown.Error
+	if !errors.As(err, &e) || topdown.IsCancel(err) {
+		return err
+	}
+	if e.Location == nil {
+		return errors.New(e.Code)
+	}
+	return fmt.Errorf("%s:%d: %s", e.Location.File, e.Location.Row, e.Code)
+}
+
 var noMetrics = metrics.NoOp()
 
 func (e *evaluation) run(c *ast.Compiler, query ast.Body, parts int, input *ast.Term) (*ast.Array, error) {
@@ -216,7 +229,7 @@ func (e *evaluation) run(c *ast.Compiler, query ast.Body, parts int, input *ast.
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, withoutValues(err)
 	}
 	if len(answers) != 1 || answers[0] == nil {
 		return nil, fmt.Errorf("%d answers instead of one", len(answers))
