@@ -65,6 +65,7 @@ func TestHugeInputs(t *testing.T) {
 			func(b []byte) error { _, err := ParseStatement(b); return err },
 			func(b []byte) error { _, err := ParseAcknowledgement(b); return err },
 			func(b []byte) error { _, err := ParseApproval(b); return err },
+			func(b []byte) error { _, err := ParseRollback(b); return err },
 		} {
 			if err := parse(raw); !errors.Is(err, ErrMalformed) {
 				t.Errorf("%s: %v", name, err)

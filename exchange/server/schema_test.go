@@ -58,7 +58,7 @@ var refined = map[string]schema{
 	"PolicyActivation.status": words("sample", "authoritative"), "PolicyVote.status": words("sample", "authoritative"), ".how": words("embedded", "file", "push", "rollback"),
 	"PolicyChange.outcome": words("active", "repeated", "waiting"), ".kid": text(patternDigest), ".common": text(patternDigest), ".declared": text(patternDigest),
 	".rules": text(patternDigest), "PolicyVote.proposal": text(patternDigest), ".since": moment(), "PolicyVote.by": text(`^(spiffe://|[a-z0-9-]+/[a-z0-9-]+$)`), ".back_to": {"type": "integer", "minimum": 1},
-	"Policy.files": {"type": "object", "additionalProperties": schema{"type": "string"}}, ".needed": {"type": "integer", "minimum": 1},
+	"PolicyFinding.id": {"type": "string"}, "Policy.files": {"type": "object", "additionalProperties": schema{"type": "string"}}, ".needed": {"type": "integer", "minimum": 1},
 	".at": moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
 	"Because.kind": words("deny", "pend", "oblige", "advise"), "Because.line": {"type": "integer", "minimum": 1},
