@@ -32,6 +32,7 @@ var rooms = []room{
 	{"exchange/api", nil, "words on the wire: a client that imports them must not get the server with them"},
 	{"exchange/envelope", nil, "the format stands alone, so that anybody can make and open a package without the exchange"},
 	{"exchange/ratelimit", nil, "counts requests of a key; it does not know what a request is"},
+	{"exchange/ratelimit/redistest", nil, "a real Redis and its faults; tests only"},
 	{"audit", nil, "a verifier must be able to check a proof without the code that made the entries"},
 	{"certs", nil, "identity is decided from certificates alone, not from what the exchange thinks of them"},
 	{"certs/certstest", []string{"certs"}, "throw-away certificates for tests"},

@@ -1,0 +1,415 @@
+package ratelimit
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/liaison-exchange/liaison/exchange/ratelimit/redistest"
+)
+
+// rig is a limiter over a Redis with a proxy before it.
+type rig struct {
+	t      *testing.T
+	server *redistest.Server
+	proxy  *redistest.Proxy
+	*Fallback
+	log *syncBuffer
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func newRig(t *testing.T, args ...string) *rig {
+	t.Helper()
+	r := &rig{t: t, server: redistest.Start(t, args...), log: &syncBuffer{}}
+	r.proxy = redistest.Before(t, r.server.Addr)
+	shared, err := NewRedis(RedisConfig{Addresses: []string{r.proxy.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Fallback = NewFallback(FallbackConfig{Shared: shared, Nodes: 2, Probe: 20 * time.Millisecond, Log: slog.New(slog.NewTextHandler(r.log, nil))})
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// until waits for what another goroutine does.
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in 30 s: %s", what)
+		}
+	}
+}
+
+// TestFaults: whatever becomes of the store, each charge is decided, by this
+// node's share at worst, and when the store is back the nodes count together
+// again, by themselves.
+func TestFaults(t *testing.T) {
+	for name, fault := range map[string]struct {
+		args    []string
+		on, off func(r *rig)
+	}{
+		"refused":    {on: func(r *rig) { r.proxy.Set(redistest.Fault{Refuse: true}) }},
+		"slow":       {on: func(r *rig) { r.proxy.Set(redistest.Fault{Delay: 5 * time.Second}) }},
+		"half-open":  {on: func(r *rig) { r.proxy.Set(redistest.Fault{Silent: true}) }},
+		"resets":     {on: func(r *rig) { r.proxy.Set(redistest.Fault{Reset: true}) }},
+		"nonsense":   {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("HTTP/1.1 200 OK\r\n\r\n")}) }},
+		"yes to all": {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("+OK\r\n")}) }},
+		"a lie":      {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("*4\r\n:1\r\n:-5\r\n:0\r\n:0\r\n")}) }},
+		"loading":    {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("-LOADING Redis is loading the dataset in memory\r\n")}) }},
+		"moved":      {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("-MOVED 3999 127.0.0.1:1\r\n")}) }},
+		"read-only": {
+			on:  func(r *rig) { r.server.Do("REPLICAOF 127.0.0.1 1") },
+			off: func(r *rig) { r.server.Do("REPLICAOF NO ONE") },
+		},
+		"full": {
+			on:  func(r *rig) { r.server.Do("CONFIG SET maxmemory 1") },
+			off: func(r *rig) { r.server.Do("CONFIG SET maxmemory 0") },
+		},
+		"not let in": {
+			on: func(r *rig) {
+				r.server.Do("ACL SETUSER default -evalsha -eval")
+			},
+			off: func(r *rig) { r.server.Do("ACL SETUSER default +@all") },
+		},
+		"stopped": {on: func(r *rig) { r.server.Stop() }, off: func(r *rig) { r.server.Continue() }},
+		"killed":  {on: func(r *rig) { r.server.Down() }, off: func(r *rig) { r.server.Up() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, fault.args...)
+			c := Charge{Key: "packages", Limit: Limit{10, MaxWindow}, Cost: 1, Share: true}
+			shared := func() bool {
+				a, err := r.Take(t.Context(), "warm", []Charge{c})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return !a.Alone
+			}
+			until(t, "counted together", shared)
+			fault.on(r)
+			until(t, "counted alone", func() bool { return r.Status() != nil || !shared() && r.Status() != nil })
+			passed := 0
+			for range 20 {
+				a, err := r.Take(t.Context(), "ee", []Charge{c})
+				if err != nil || !a.Alone {
+					t.Fatalf("%+v, %v", a, err)
+				}
+				if a.Fits() {
+					passed++
+				}
+			}
+			if passed != 5 {
+				t.Errorf("%d of a share of 5 passed", passed)
+			}
+			if _, err := r.Debit(t.Context(), "ee", []Charge{c}); err != nil {
+				t.Error(err)
+			}
+			if n := testutil.ToFloat64(r.alone); n != 1 || !strings.Contains(r.log.String(), "counts its share") {
+				t.Errorf("metric %v, log %s", n, r.log)
+			}
+			if fault.off != nil {
+				fault.off(r)
+			} else {
+				r.proxy.Set(redistest.Fault{})
+			}
+			until(t, "counted together again", func() bool { return r.Status() == nil && shared() })
+			if n := testutil.ToFloat64(r.alone); n != 0 || !strings.Contains(r.log.String(), "used again") {
+				t.Errorf("metric %v, log %s", n, r.log)
+			}
+		})
+	}
+}
+
+// TestOneFailureIsNotAnEnd: a single failure is decided here and the store is
+// asked again.
+func TestOneFailureIsNotAnEnd(t *testing.T) {
+	server := miniredis.RunT(t)
+	f := NewFallback(FallbackConfig{Shared: openRedis(t, server.Addr()), Nodes: 1, Probe: time.Hour})
+	t.Cleanup(func() { _ = f.Close() })
+	c := []Charge{{Key: "x", Limit: perHour(10), Cost: 1}}
+	for i, fails := range []bool{false, true, true, false, true, true, false} {
+		server.SetError("")
+		if fails {
+			server.SetError("ERR once")
+		}
+		a, err := f.Take(t.Context(), "ee", c)
+		if err != nil || a.Alone != fails || f.Status() != nil {
+			t.Fatalf("%d: %+v, %v, %v", i, a, err, f.Status())
+		}
+	}
+}
+
+// TestSpoiltCounts: what somebody wrote over a count is not believed: it
+// counts as used up, the node decides by itself, nobody else is touched, and
+// it heals.
+func TestSpoiltCounts(t *testing.T) {
+	server := redistest.Start(t)
+	f := NewFallback(FallbackConfig{Shared: openRedis(t, server.Addr), Nodes: 2, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() { _ = f.Close() })
+	c := []Charge{{Key: "x", Limit: perHour(10), Cost: 1, Share: true}}
+	for i, spoil := range []string{"SET %s much", "SET %s -5", `SET %s "-1.0 5"`, `SET %s "nan 1"`, `SET %s "1.0 1 1"`, "RPUSH %s 1 2", "HSET %s a b", "SADD %s a", "SET %s 0", "SETBIT %s 9 1"} {
+		party := fmt.Sprint("ee/spoilt-", i)
+		server.Do(fmt.Sprintf(spoil, "liaison:{"+party+"}:x"))
+		a, err := f.Take(t.Context(), party, c)
+		if err != nil || !a.Alone || !a.Fits() || a.States[0].Remaining != 4 {
+			t.Errorf("%s: %+v, %v", spoil, a, err)
+		}
+		if a, err = f.Take(t.Context(), party, c); err != nil || a.Alone || a.Fits() || a.States[0].Retry > 6*time.Minute {
+			t.Errorf("%s, again: %+v, %v", spoil, a, err)
+		}
+		if a, err = f.Take(t.Context(), "ee/other", c[:1]); err != nil || a.Alone {
+			t.Errorf("another party: %+v, %v", a, err)
+		}
+	}
+	// A level or a time beyond all bounds is a full count, not a hole.
+	for i, count := range []string{`"999999999999999999999999.000000 1"`, `"10.000000 99999999999999999999"`} {
+		party := fmt.Sprint("ee/beyond-", i)
+		server.Do(fmt.Sprintf("SET liaison:{%s}:x %s", party, count))
+		a, err := f.Take(t.Context(), party, c)
+		if err != nil || a.Alone || i == 1 && a.Fits() {
+			t.Errorf("%s: %+v, %v", count, a, err)
+		}
+	}
+	if err := f.Status(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRedisKeysExpire: nothing is left of who comes no more.
+func TestRedisKeysExpire(t *testing.T) {
+	server := miniredis.RunT(t)
+	r := openRedis(t, server.Addr())
+	t.Cleanup(func() { _ = r.Close() })
+	for _, c := range []Charge{{Key: "a", Limit: perMinute(60), Cost: 1}, {Key: "b", Limit: Limit{1000, day}, Cost: 1000}} {
+		take(t, r, "ee", c)
+	}
+	for key, most := range map[string]time.Duration{"liaison:{ee}:a": 1002 * time.Millisecond, "liaison:{ee}:b": day + 2*time.Millisecond} {
+		if ttl := server.TTL(key); ttl <= 0 || ttl > most {
+			t.Errorf("%s lives for %s", key, ttl)
+		}
+	}
+}
+
+// TestRepliesOutOfOrder: an answer that came too late for its call is never
+// taken for that of another.
+func TestRepliesOutOfOrder(t *testing.T) {
+	r := newRig(t)
+	full := Charge{Key: "x", Limit: Limit{1, MaxWindow}, Cost: 1}
+	warm := func() bool { a, _ := r.Take(t.Context(), "warm", []Charge{full}); return !a.Alone }
+	until(t, "counted together", warm)
+	var all sync.WaitGroup
+	for round := range 40 {
+		delay := time.Duration(round%4) * 8 * time.Millisecond // about the timeout: some answers come just too late
+		r.proxy.Set(redistest.Fault{Delay: delay})
+		for i := range 8 {
+			all.Go(func() {
+				// Each asks for a quota of its own, so that another's answer is told by its numbers.
+				quota := int64(1000 + round*10 + i)
+				a, err := r.Fallback.Take(context.Background(), fmt.Sprint("ee/", round, "-", i), []Charge{{Key: "x", Limit: Limit{quota, MaxWindow}, Cost: 1}})
+				if err != nil || a.States[0].Remaining != quota-1 {
+					t.Errorf("%d: %+v, %v", quota, a, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// TestRedisOfOneUserOverTLS: TLS, and a user who may do what limits need and
+// nothing else.
+func TestRedisOfOneUserOverTLS(t *testing.T) {
+	dir, pool := certificate(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	server := redistest.Start(t, "--tls-port", port, "--tls-cert-file", filepath.Join(dir, "crt"), "--tls-key-file", filepath.Join(dir, "key"),
+		"--tls-ca-cert-file", filepath.Join(dir, "crt"), "--tls-auth-clients", "no")
+	for _, rule := range []string{"ACL SETUSER liaison on >secret ~liaison:* +evalsha +eval +get +set +time +ping +hello", "ACL SETUSER default off"} {
+		if got := server.Do(rule); got != "+OK" {
+			t.Fatalf("%s: %s", rule, got)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		cfg  RedisConfig
+		ok   bool
+	}{
+		{"as it should be", RedisConfig{User: "liaison", Password: "secret", TLS: &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS13}}, true},
+		{"a wrong password", RedisConfig{User: "liaison", Password: "guess", TLS: &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}}, false},
+		{"nobody", RedisConfig{TLS: &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}}, false},
+		{"another authority", RedisConfig{User: "liaison", Password: "secret", TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "127.0.0.1"}}, false},
+		{"another name", RedisConfig{User: "liaison", Password: "secret", TLS: &tls.Config{RootCAs: pool, ServerName: "elsewhere"}}, false},
+	} {
+		c.cfg.Addresses = []string{"127.0.0.1:" + port}
+		r, err := NewRedis(c.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.patient()
+		a, err := r.Take(t.Context(), "ee", []Charge{{Key: "x", Limit: perHour(10), Cost: 1}})
+		if (err == nil && a.Fits()) != c.ok {
+			t.Errorf("%s: %+v, %v", c.name, a, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error has the password: %v", c.name, err)
+		}
+		_ = r.Close()
+	}
+}
+
+// certificate writes a server's certificate and key.
+func certificate(t *testing.T) (dir string, pool *x509.CertPool) {
+	t.Helper()
+	dir = t.TempDir()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"crt": {Type: "CERTIFICATE", Bytes: der}, "key": {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AddCert(leaf)
+	return dir, pool
+}
+
+// TestRedisConfig: what cannot be is said at the start.
+func TestRedisConfig(t *testing.T) {
+	for _, cfg := range []RedisConfig{
+		{}, {Addresses: []string{"a:1", "b:1"}}, {Addresses: []string{"a:1"}, Cluster: true, Sentinel: "m"}, {Addresses: []string{"a:1"}, Cluster: true, Database: 1},
+	} {
+		if r, err := NewRedis(cfg); err == nil {
+			_ = r.Close()
+			t.Errorf("%+v is taken", cfg)
+		}
+	}
+}
+
+// TestCluster: counts of one party lie in one slot, so that a cluster takes
+// them together.
+func TestCluster(t *testing.T) {
+	server := redistest.Start(t, "--cluster-enabled", "yes")
+	if got := server.Do("CLUSTER ADDSLOTSRANGE 0 16383"); got != "+OK" {
+		t.Fatal(got)
+	}
+	until(t, "the cluster is up", func() bool { return server.Do("SET liaison:x 1") == "+OK" })
+	r, err := NewRedis(RedisConfig{Addresses: []string{server.Addr}, Cluster: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.patient()
+	t.Cleanup(func() { _ = r.Close() })
+	exactly(t, 100, r)
+}
+
+// TestSentinel: the master is whom the sentinels name.
+func TestSentinel(t *testing.T) {
+	server := redistest.Start(t)
+	host, port, _ := net.SplitHostPort(server.Addr)
+	conf := filepath.Join(t.TempDir(), "sentinel.conf")
+	if err := os.WriteFile(conf, fmt.Appendf(nil, "sentinel monitor limits %s %s 1\n", host, port), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sentinel := redistest.StartSentinel(t, conf)
+	r, err := NewRedis(RedisConfig{Addresses: []string{sentinel.Addr}, Sentinel: "limits"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.patient()
+	t.Cleanup(func() { _ = r.Close() })
+	exactly(t, 100, r)
+}
+
+// FuzzParseReply: an answer is refused or within its limit.
+func FuzzParseReply(f *testing.F) {
+	f.Add(int64(1), int64(5), int64(0), int64(1000), int64(10), uint8(4))
+	f.Add(int64(0), int64(0), int64(1000), int64(1000), int64(10), uint8(4))
+	f.Add(int64(2), int64(-1), int64(-1), int64(1<<62), int64(1), uint8(3))
+	f.Fuzz(func(t *testing.T, fits, remaining, retry, reset, quota int64, n uint8) {
+		all := []any{fits, remaining, retry, reset, "x", nil, 1.5, []any{}}
+		c := []Charge{{Key: "x", Limit: Limit{quota, time.Hour}}}
+		a, err := parseReply(all[:min(int(n), len(all))], c)
+		if err != nil {
+			return
+		}
+		s := a.States[0]
+		if s.Remaining < 0 || s.Remaining > quota || s.Retry < 0 || s.Retry > time.Hour+time.Microsecond || s.Reset < 0 || s.Reset > time.Hour+time.Microsecond || s.Fits != (s.Retry == 0) {
+			t.Fatalf("%+v of %d", s, quota)
+		}
+	})
+}
+
+var benchCharges = []Charge{{Key: "packages", Limit: perMinute(1 << 40), Cost: 1}, {Key: "packages-unit:desk", Limit: perMinute(1 << 40), Cost: 1}}
+
+func BenchmarkMemory(b *testing.B) {
+	m := NewMemory(1000, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = m.Take(b.Context(), "ee/pbgb", benchCharges)
+	}
+}
+
+func BenchmarkRedis(b *testing.B) {
+	r := openRedis(b, redistest.Start(b).Addr)
+	defer r.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r.Take(b.Context(), "ee/pbgb", benchCharges); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package ratelimit
+
+import (
+	"context"
+	"crypto/tls"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// RedisConfig says where nodes count together: Redis 6 or Valkey.
+type RedisConfig struct {
+	// Addresses, "host:port": one server; with Cluster some of a cluster's;
+	// with Sentinel the sentinels'.
+	Addresses []string
+	Cluster   bool
+	Sentinel  string // name of the master that the sentinels know
+
+	// User and Password are of an ACL user, who needs no more than
+	// "~liaison:* +evalsha +eval +get +set +time +ping +hello +client|setname".
+	User, Password                 string
+	SentinelUser, SentinelPassword string
+	Database                       int
+	TLS                            *tls.Config // nil: none
+
+	Timeout time.Duration // of one answer; 0, and at most: 20 ms
+}
+
+// longestWait is how long a request may wait for Redis.
+const longestWait = 20 * time.Millisecond
+
+// connections is how many a node opens at most, idle how many it keeps open.
+// A call takes Redis some 15 µs: with more at a time they would only wait
+// there, with the clock running.
+const (
+	connections = 16
+	idle        = 4
+)
+
+//go:embed script.lua
+var source string
+
+// script changes all counts of a party in one round trip. redis_rate's
+// script changes one, and a request has several: one that fits half would
+// be charged for nothing.
+var script = redis.NewScript(source)
+
+// Redis counts in Redis, by its clock.
+type Redis struct {
+	client  redis.UniversalClient
+	timeout time.Duration
+	// turns bounds the calls under way: what waits for its turn is not what
+	// Redis takes, and no sign that it is gone.
+	turns chan struct{}
+}
+
+// quiet keeps the library from writing to standard error: what fails is an
+// error of a call.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+var hush = sync.OnceFunc(func() { redis.SetLogger(quiet{}) })
+
+// NewRedis returns a limiter that connects when it is needed.
+func NewRedis(cfg RedisConfig) (*Redis, error) {
+	if len(cfg.Addresses) == 0 {
+		return nil, errors.New("redis: no address")
+	}
+	if cfg.Cluster && (cfg.Sentinel != "" || cfg.Database != 0) {
+		return nil, errors.New("redis: a cluster has no sentinels and no databases")
+	}
+	if !cfg.Cluster && cfg.Sentinel == "" && len(cfg.Addresses) > 1 {
+		return nil, errors.New("redis: several addresses are of a cluster or of sentinels: say which")
+	}
+	hush()
+	if cfg.Timeout <= 0 || cfg.Timeout > longestWait {
+		cfg.Timeout = longestWait
+	}
+	return &Redis{timeout: cfg.Timeout, turns: make(chan struct{}, connections), client: redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: cfg.Addresses, IsClusterMode: cfg.Cluster, MasterName: cfg.Sentinel, DB: cfg.Database,
+		Username: cfg.User, Password: cfg.Password, SentinelUsername: cfg.SentinelUser, SentinelPassword: cfg.SentinelPassword,
+		TLSConfig: cfg.TLS, Protocol: 2,
+		MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second, // a dial goes on when its call has given up
+		ReadTimeout: -1, WriteTimeout: -1, ContextTimeoutEnabled: true, // each call has its time
+		PoolSize: connections, MinIdleConns: idle,
+		// Nothing but what is counted: replies to other commands that come
+		// late have been taken for those of the next (CVE-2025-29923).
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})}, nil
+}
+
+// Take implements Limiter.
+func (r *Redis) Take(ctx context.Context, party string, charges []Charge) (Answer, error) {
+	return r.run(ctx, party, charges, "0")
+}
+
+// Debit implements Limiter.
+func (r *Redis) Debit(ctx context.Context, party string, charges []Charge) (Answer, error) {
+	return r.run(ctx, party, charges, "1")
+}
+
+// Close closes the connections.
+func (r *Redis) Close() error { return r.client.Close() }
+
+func (r *Redis) run(ctx context.Context, party string, charges []Charge, debit string) (Answer, error) {
+	if err := check(charges); err != nil {
+		return Answer{}, err
+	}
+	if strings.ContainsAny(party, "{}") {
+		return Answer{}, fmt.Errorf("%w: party %q", ErrCharge, party)
+	}
+	if len(charges) == 0 {
+		return Answer{}, nil
+	}
+	select {
+	case r.turns <- struct{}{}:
+		defer func() { <-r.turns }()
+	case <-ctx.Done():
+		return Answer{}, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	keys := make([]string, len(charges))
+	args := make([]any, 1, 1+3*len(charges))
+	args[0] = debit
+	for i := range charges {
+		c := &charges[i]
+		keys[i] = "liaison:{" + party + "}:" + c.Key // the braces: a cluster keeps them together
+		args = append(args, c.Limit.Quota, c.Limit.Window.Microseconds(), c.Cost)
+	}
+	reply, err := script.Run(ctx, r.client, keys, args...).Result()
+	if err != nil {
+		return Answer{}, fmt.Errorf("redis: %w", err)
+	}
+	return parseReply(reply, charges)
+}
+
+// ErrReply is an answer that the script does not give.
+var ErrReply = errors.New("redis: not an answer of ours")
+
+// parseReply reads the script's answer and believes nothing that cannot be.
+func parseReply(reply any, charges []Charge) (Answer, error) {
+	values, ok := reply.([]any)
+	if !ok || len(values) != 4*len(charges) {
+		return Answer{}, fmt.Errorf("%w: a %T", ErrReply, reply)
+	}
+	a := Answer{States: make([]State, len(charges))}
+	for i := range charges {
+		var n [4]int64
+		for j := range n {
+			if n[j], ok = values[4*i+j].(int64); !ok {
+				return Answer{}, fmt.Errorf("%w: a %T in it", ErrReply, values[4*i+j])
+			}
+		}
+		l, longest := charges[i].Limit, charges[i].Limit.Window.Microseconds()+1
+		if n[0] < 0 || n[0] > 1 || n[1] < 0 || n[1] > l.Quota || n[2] < 0 || n[2] > longest || n[3] < 0 || n[3] > longest || (n[0] == 1) != (n[2] == 0) {
+			return Answer{}, fmt.Errorf("%w: %v for %d in %s", ErrReply, n, l.Quota, l.Window)
+		}
+		a.States[i] = State{Fits: n[0] == 1, Quota: l.Quota, Remaining: n[1], Retry: time.Duration(n[2]) * time.Microsecond, Reset: time.Duration(n[3]) * time.Microsecond}
+	}
+	return a, nil
+}
+
+// unreadable reports whether one count was spoilt, which says nothing of the
+// server.
+func unreadable(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "LIAISON a count is not readable")
+}
