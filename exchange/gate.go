@@ -50,6 +50,7 @@ const (
 	ActExpired  Action = "package.expired"
 	ActNotice   Action = "originator.notified" // LED art 35(2)
 	ActKey      Action = "key.register"
+	ActLimited  Action = "request.limited" // refused by a limit, in a minute
 	ActKeepCRL  Action = "revocations.keep"
 	ActActivate Action = "policy.activate"
 )

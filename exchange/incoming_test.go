@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"strings"
@@ -36,6 +37,9 @@ func (a *arriving) take() ([]byte, error) {
 
 func (a *arriving) Manifest() ([]byte, error)  { return a.take() }
 func (a *arriving) Statement() ([]byte, error) { return a.take() }
+
+// Afford has room for all.
+func (a *arriving) Afford(context.Context, exchange.Cost) error { return nil }
 
 func (a *arriving) Content() ([]byte, error) {
 	if a.before != nil {

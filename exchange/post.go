@@ -33,6 +33,7 @@ type posting struct {
 	content   *envelope.Content
 	raw       []byte // the content's bytes
 	row       *Package
+	afforded  bool
 }
 
 // Post takes a package: who, what, may it, bytes, record (see the package
@@ -74,6 +75,9 @@ func (p *posting) round(ctx context.Context, parts Parts) (*Accepted, error) {
 	if err := p.checkFresh(); err != nil {
 		return nil, p.fail(ctx, err)
 	}
+	if err := p.afford(ctx, parts); err != nil {
+		return nil, p.fail(ctx, err)
+	}
 	return p.decideAndRecord(ctx, parts)
 }
 
@@ -83,7 +87,7 @@ func (p *posting) fail(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if r := AsRefusal(err); r != nil && r.Kind != Unavailable {
+	if r := AsRefusal(err); r != nil && r.Kind != Unavailable && r.Kind != RateLimited {
 		return p.refuse(ctx, r)
 	}
 	return err

@@ -28,7 +28,8 @@ const (
 	NoConsultation  Kind = "consultation-required" // missing, lapsed, or of another identity
 	TooLarge        Kind = "too-large"
 	Unsupported     Kind = "unsupported-media-type"
-	Unavailable     Kind = "unavailable" // nothing of it happened, or all of it
+	RateLimited     Kind = "rate-limited" // Reached says by what; no entry of its own
+	Unavailable     Kind = "unavailable"  // nothing of it happened, or all of it
 )
 
 // Refusal is how a method of Service says no. Detail and Fix may go to the
@@ -43,7 +44,8 @@ type Refusal struct {
 	Outcomes   []Outcome        // with Denied
 	Receipt    *audit.Receipt   // with Denied
 	Package    *View            // with the Conflict of a changed decision
-	RetryAfter time.Duration    // with Unavailable
+	Reached    *Reached         // with RateLimited
+	RetryAfter time.Duration    // with RateLimited and Unavailable
 	Findings   []policy.Finding // with PolicyRefused: what is wrong, by input, file and line
 
 	Err error

@@ -42,6 +42,9 @@ type Config struct {
 	// stay as they are.
 	Renew func(context.Context)
 
+	// Rates are the limits as the configuration has them.
+	Rates RateTable
+
 	// AttachmentLimit is the greatest size of one attachment in bytes; zero
 	// means 2 GiB.
 	AttachmentLimit int64
@@ -55,6 +58,8 @@ type Service struct {
 	Config
 	origin   string
 	registry atomic.Pointer[Registry] // newest seen that is committed; changes read it again
+
+	rates atomic.Pointer[RateTable]
 
 	vouching   vouching
 	activation sync.Mutex   // one change of policy at a time: sets come into force in the order of their entries
@@ -80,7 +85,11 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if err := cfg.Rates.Check(); err != nil {
+		return nil, fmt.Errorf("exchange: rates: %w", err)
+	}
 	s := &Service{Config: cfg, origin: cfg.Journal.Origin()}
+	s.rates.Store(&s.Rates)
 	err := cfg.Store.View(ctx, func(rows Reader) error {
 		r, err := rows.Registry()
 		s.registry.Store(r)

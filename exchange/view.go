@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -20,6 +21,9 @@ type Caller struct {
 type Parts interface {
 	Manifest() ([]byte, error)
 	Statement() ([]byte, error)
+	// Afford is asked when the sender's signatures hold, and before policy is:
+	// an error says that a limit of the sender leaves no room.
+	Afford(ctx context.Context, c Cost) error
 	Content() ([]byte, error)
 	// Attachment returns the next attachment, io.EOF after the last. A
 	// reader is valid until the next call.

@@ -60,7 +60,7 @@ var rooms = []room{
 }
 
 // forTests are rooms that the tests of every room may import, of leaves too.
-var forTests = []string{"exchange/exchangetest", "certs/certstest", "policy/library", "policy/jurisdictions"}
+var forTests = []string{"exchange/exchangetest", "certs/certstest", "exchange/ratelimit/redistest", "policy/library", "policy/jurisdictions"}
 
 // noRooms are names that say nothing: what would lie in such a room belongs
 // into the room that uses it.

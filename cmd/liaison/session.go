@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +28,7 @@ func withClient(env *environment, profile *profileFlags, run func(ctx context.Co
 		if err != nil {
 			return clientError(err)
 		}
-		config.Now = env.Now
+		config.Now, config.Waiting = env.Now, env.waiting
 		c, err := client.New(config)
 		if err != nil {
 			return err
@@ -33,6 +36,20 @@ func withClient(env *environment, profile *profileFlags, run func(ctx context.Co
 		defer c.Close()
 		return clientError(explainRefusal(run(cmd.Context(), c, args), p, env.Now()))
 	}
+}
+
+// waiting tells on standard error that the command waits, if it is for long
+// enough to wonder.
+func (env *environment) waiting(wait time.Duration, why error) {
+	if wait < time.Second {
+		return
+	}
+	seconds := int(math.Ceil(wait.Seconds()))
+	if env.json {
+		_ = writeJSON(env.Stderr, map[string]any{"waiting_seconds": seconds, "why": why.Error()})
+		return
+	}
+	fmt.Fprintf(env.Stderr, "liaison: waiting %d s, then it is tried again: %s\n", seconds, printable(why.Error()))
 }
 
 // clientError gives an error of the client its exit code and its fix.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
@@ -33,6 +35,26 @@ func TestClientErrors(t *testing.T) {
 		got := clientError(test.err)
 		if exitCode(got) != test.code || (fixOf(got) != "") != test.fix {
 			t.Errorf("%v: exit code %d, fix %q", test.err, exitCode(got), fixOf(got))
+		}
+	}
+}
+
+// TestWaitingIsTold: who waits for a limit sees for how long and why, and a script can read it.
+func TestWaitingIsTold(t *testing.T) {
+	why := api.RateLimited.New(`ee/pbgb has used up its limit "packages" of 3000 in 1m0s; there is room again in 17 s`, "")
+	for _, test := range []struct {
+		json bool
+		wait time.Duration
+		want string
+	}{
+		{false, 17200 * time.Millisecond, "liaison: waiting 18 s, then it is tried again: " + why.Error() + "\n"},
+		{true, 17200 * time.Millisecond, `{"waiting_seconds":18,"why":"` + strings.ReplaceAll(why.Error(), `"`, `\"`) + "\"}\n"},
+		{false, 300 * time.Millisecond, ""},
+	} {
+		var out strings.Builder
+		env := &environment{Stderr: &out, json: test.json}
+		if env.waiting(test.wait, why); out.String() != test.want {
+			t.Errorf("%s, want %s", out.String(), test.want)
 		}
 	}
 }

@@ -30,6 +30,14 @@ const HeaderConsultation = "Liaison-Consultation"
 // HeaderRequestID names a request in answers, logs and entries.
 const HeaderRequestID = "Request-Id"
 
+// HeaderRateLimitPolicy and HeaderRateLimit say in answers which limits the
+// request was held against, and what remains of them: structured fields of
+// draft-ietf-httpapi-ratelimit-headers-10.
+const (
+	HeaderRateLimitPolicy = "RateLimit-Policy"
+	HeaderRateLimit       = "RateLimit"
+)
+
 // Names of the parts of POST /v1/packages, in their fixed order.
 const (
 	PartManifest   = "manifest"

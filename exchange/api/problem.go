@@ -54,7 +54,7 @@ var (
 	PolicyRefused = ProblemType{"policy-refused", http.StatusUnprocessableEntity, "The policy is refused",
 		"The bundle or order cannot come into force; what is in force stays as it is. Either its form or signature does not hold, or the checks and tests found what the findings name, by file and line. liaison policy check finds the same on your machine. Mend it and bring it again."}
 	RateLimited = ProblemType{"rate-limited", http.StatusTooManyRequests, "Too many requests",
-		"A limit of your agency is reached. Come back after the time in Retry-After."}
+		"A limit of your agency or identity is reached: `limit` says which, and how much it allows in how many seconds. Nothing of the request happened. Repeat it after the time in Retry-After. RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10) say in every answer what remains."}
 	Unavailable = ProblemType{"unavailable", http.StatusServiceUnavailable, "Unavailable for now",
 		"The exchange cannot do this now: overload, or its audit log, store or policy engine fails. Nothing of it happened, or all of it: repeat the same request, the answer tells which."}
 	Internal = ProblemType{"internal", http.StatusInternalServerError, "Internal error",
@@ -94,10 +94,21 @@ type Problem struct {
 
 	// Findings stands in policy-refused: what the checks found.
 	Findings []PolicyFinding `json:"findings,omitempty"`
+	// Limit stands in rate-limited: which limit was reached.
+	Limit *LimitReached `json:"limit,omitempty"`
 
 	// RequestID and RetryAfter (seconds) come from headers.
 	RequestID  string `json:"-"`
 	RetryAfter int    `json:"-"`
+}
+
+// LimitReached names a limit and whose it is: an agency's ("ee/pbgb"), or an
+// identity's (its SPIFFE ID).
+type LimitReached struct {
+	Name   string `json:"name"`
+	Of     string `json:"of"`
+	Quota  int64  `json:"quota"`
+	Window int64  `json:"window"` // in seconds
 }
 
 // New returns a problem of type t.

@@ -147,6 +147,9 @@ func (c *Client) retry(ctx context.Context, k call, try func() error) error {
 		}
 		c.log.DebugContext(ctx, "repeat a call", slog.String("method", k.method), slog.String("path", k.path),
 			slog.Duration("after", wait), slog.Any("error", err))
+		if c.waiting != nil {
+			c.waiting(wait, err)
+		}
 		if c.sleep(ctx, wait) != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,17 @@ func TestRepeatsThatAreSafe(t *testing.T) {
 	x := newTestExchange(t)
 	c := x.client("ee/pbgb")
 	waited := sleeps(c)
+	var told []time.Duration
+	c.waiting = func(d time.Duration, why error) {
+		if told = append(told, d); !Temporary(why) {
+			t.Errorf("waiting for %v", why)
+		}
+	}
+	defer func() {
+		if !slices.Equal(told, *waited) {
+			t.Errorf("waited %v, told %v", *waited, told)
+		}
+	}()
 	x.failing(2, http.MethodPost, unavailable, "3")
 	sent, err := c.Send(t.Context(), x.input("lv/vp"))
 	must(t, err)

@@ -44,6 +44,10 @@ type Config struct {
 	Logger   *slog.Logger     // nil: no log
 	Now      func() time.Time // nil: time.Now
 
+	// Waiting is told before a call that may be repeated waits, and why: the exchange asks for it in Retry-After, or it was not
+	// reached. Nil: nobody is.
+	Waiting func(wait time.Duration, why error)
+
 	// Wrap puts something between client and connection: a trace, a watcher. Nil: nothing.
 	Wrap func(http.RoundTripper) http.RoundTripper
 }
@@ -90,6 +94,7 @@ type Client struct {
 	retries   Retries
 	now       func() time.Time
 	sleep     func(context.Context, time.Duration) error
+	waiting   func(time.Duration, error)
 }
 
 // New checks the configuration and returns a client. It makes no connection.
@@ -107,7 +112,7 @@ func New(config Config) (*Client, error) {
 	c := &Client{
 		base: base, agency: config.Agency, officer: config.Officer, trust: config.Trust, sign: config.Sign,
 		decrypt: config.Decrypt, log: config.Logger, spool: config.SpoolDir, retries: config.Retries.withDefaults(),
-		now: config.Now, sleep: sleep, http: newHTTP(config.TLS), tls: config.TLS, witnesses: config.Witnesses,
+		now: config.Now, sleep: sleep, waiting: config.Waiting, http: newHTTP(config.TLS), tls: config.TLS, witnesses: config.Witnesses,
 	}
 	if config.Wrap != nil {
 		c.http.Transport = config.Wrap(c.http.Transport)

@@ -107,6 +107,10 @@ type Config struct {
 	// Limits bound what clients can make the exchange hold.
 	Limits Limits `yaml:"limits,omitempty"`
 
+	// Redis is where several nodes count their limits together. Absent: this
+	// node counts for itself.
+	Redis *Redis `yaml:"redis,omitempty"`
+
 	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
 	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
 
@@ -165,6 +169,9 @@ func WriteConfig(path string, cfg Config) error {
 
 // resolve makes relative paths relative to the file that named them.
 func (c *Config) resolve(dir string) {
+	if r := c.Redis; r != nil {
+		r.resolve(dir)
+	}
 	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry, &c.PolicyFiles} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -190,7 +197,7 @@ func (c Config) Check() error {
 	if c.CommonQuorum < 0 || c.CommonQuorum == 1 {
 		return errors.New("common_quorum: at least 2, since nobody changes the common rules alone; or 0")
 	}
-	return errors.Join(c.Limits.check(), c.checkRevocations(), c.checkAdmin())
+	return errors.Join(c.Limits.check(), c.Redis.check(), c.checkRevocations(), c.checkAdmin())
 }
 
 // longestPoll leaves time to close connections within five seconds.

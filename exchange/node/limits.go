@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/server"
 )
 
@@ -53,6 +55,35 @@ type Limits struct {
 	// slower is cut off.
 	Grace Duration `yaml:"grace,omitempty"`
 	Rate  int64    `yaml:"rate,omitempty"`
+
+	// Rates are how much may happen in how long, by the name of the limit
+	// (liaison limits list), where it is not the built-in default: of each
+	// agency, and of those in Agencies. What operators set by the API holds
+	// before these.
+	Rates    map[string]Rate            `yaml:"rates,omitempty"`
+	Agencies map[string]map[string]Rate `yaml:"agencies,omitempty"`
+}
+
+// Rate is a quota in a window, "1m"; whole seconds.
+type Rate struct {
+	Quota  int64    `yaml:"quota"`
+	Window Duration `yaml:"window"`
+}
+
+// table is the rates as the domain has them.
+func (l Limits) table() exchange.RateTable {
+	of := func(rates map[string]Rate) exchange.Rates {
+		out := exchange.Rates{}
+		for name, r := range rates {
+			out[name] = exchange.Rate{Quota: r.Quota, Window: time.Duration(r.Window)}
+		}
+		return out
+	}
+	t := exchange.RateTable{Default: of(l.Rates), Agencies: map[string]exchange.Rates{}}
+	for agency, rates := range l.Agencies {
+		t.Agencies[agency] = of(rates)
+	}
+	return t
 }
 
 // check tells what cannot be.
@@ -65,6 +96,15 @@ func (l Limits) check() error {
 	}
 	if l.Streams < 0 || l.Rate < 0 {
 		return fmt.Errorf("limits: streams and rate are not negative")
+	}
+	for agency := range l.Agencies {
+		if _, _, err := certs.ParseAgencyID(agency); err != nil {
+			return fmt.Errorf("limits: agencies: %w", err)
+		}
+	}
+	table := l.table()
+	if err := table.Check(); err != nil {
+		return fmt.Errorf("limits: rates: %w", err)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/ratelimit"
 	"github.com/liaison-exchange/liaison/exchange/server"
 	"github.com/liaison-exchange/liaison/exchange/store"
 	"github.com/liaison-exchange/liaison/policy"
@@ -111,7 +112,7 @@ func (n *Node) openService(ctx context.Context) error {
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
 		Policy: n.policy, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
-		CommonQuorum:    n.cfg.CommonQuorum,
+		CommonQuorum: n.cfg.CommonQuorum, Rates: n.cfg.Limits.table(),
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
@@ -157,10 +158,19 @@ func (n *Node) openServer(context.Context) error {
 	if err != nil {
 		return err
 	}
+	warnings := []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}}
+	limiter, err := n.openLimiter()
+	if err != nil {
+		return err
+	}
+	if shared, ok := limiter.(*ratelimit.Fallback); ok {
+		registry.MustRegister(shared)
+		warnings = append(warnings, server.Check{Name: "limits", Run: func(context.Context) error { return shared.Status() }})
+	}
 	limits := n.cfg.Limits.server(n.cfg.AttachmentLimit, files)
 	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
-		Limits: limits, Metrics: metrics, Gatherer: registry,
-		Warnings: []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}}, Clock: n.cfg.Clock, Log: n.log})
+		Limits: limits, Limiter: limiter, Metrics: metrics, Gatherer: registry,
+		Warnings: warnings, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
 
@@ -318,6 +328,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		err = errors.Join(err, n.http.Shutdown(ctx))
 	}
 	n.running.Wait()
+	if n.server != nil {
+		err = errors.Join(err, n.server.RecordLimited(context.WithoutCancel(ctx), true))
+	}
 	return errors.Join(err, n.close())
 }
 

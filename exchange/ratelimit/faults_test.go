@@ -90,8 +90,10 @@ func TestFaults(t *testing.T) {
 		"nonsense":   {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("HTTP/1.1 200 OK\r\n\r\n")}) }},
 		"yes to all": {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("+OK\r\n")}) }},
 		"a lie":      {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("*4\r\n:1\r\n:-5\r\n:0\r\n:0\r\n")}) }},
-		"loading":    {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("-LOADING Redis is loading the dataset in memory\r\n")}) }},
-		"moved":      {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("-MOVED 3999 127.0.0.1:1\r\n")}) }},
+		"loading": {on: func(r *rig) {
+			r.proxy.Set(redistest.Fault{Answer: []byte("-LOADING Redis is loading the dataset in memory\r\n")})
+		}},
+		"moved": {on: func(r *rig) { r.proxy.Set(redistest.Fault{Answer: []byte("-MOVED 3999 127.0.0.1:1\r\n")}) }},
 		"read-only": {
 			on:  func(r *rig) { r.server.Do("REPLICAOF 127.0.0.1 1") },
 			off: func(r *rig) { r.server.Do("REPLICAOF NO ONE") },
@@ -184,7 +186,7 @@ func TestSpoiltCounts(t *testing.T) {
 	c := []Charge{{Key: "x", Limit: perHour(10), Cost: 1, Share: true}}
 	for i, spoil := range []string{"SET %s much", "SET %s -5", `SET %s "-1.0 5"`, `SET %s "nan 1"`, `SET %s "1.0 1 1"`, "RPUSH %s 1 2", "HSET %s a b", "SADD %s a", "SET %s 0", "SETBIT %s 9 1"} {
 		party := fmt.Sprint("ee/spoilt-", i)
-		server.Do(fmt.Sprintf(spoil, "liaison:{"+party+"}:x"))
+		server.Do(fmt.Sprintf(spoil, "liaison::{"+party+"}:x"))
 		a, err := f.Take(t.Context(), party, c)
 		if err != nil || !a.Alone || !a.Fits() || a.States[0].Remaining != 4 {
 			t.Errorf("%s: %+v, %v", spoil, a, err)
@@ -199,7 +201,7 @@ func TestSpoiltCounts(t *testing.T) {
 	// A level or a time beyond all bounds is a full count, not a hole.
 	for i, count := range []string{`"999999999999999999999999.000000 1"`, `"10.000000 99999999999999999999"`} {
 		party := fmt.Sprint("ee/beyond-", i)
-		server.Do(fmt.Sprintf("SET liaison:{%s}:x %s", party, count))
+		server.Do(fmt.Sprintf("SET liaison::{%s}:x %s", party, count))
 		a, err := f.Take(t.Context(), party, c)
 		if err != nil || a.Alone || i == 1 && a.Fits() {
 			t.Errorf("%s: %+v, %v", count, a, err)
@@ -218,7 +220,7 @@ func TestRedisKeysExpire(t *testing.T) {
 	for _, c := range []Charge{{Key: "a", Limit: perMinute(60), Cost: 1}, {Key: "b", Limit: Limit{1000, day}, Cost: 1000}} {
 		take(t, r, "ee", c)
 	}
-	for key, most := range map[string]time.Duration{"liaison:{ee}:a": 1002 * time.Millisecond, "liaison:{ee}:b": day + 2*time.Millisecond} {
+	for key, most := range map[string]time.Duration{"liaison::{ee}:a": 1002 * time.Millisecond, "liaison::{ee}:b": day + 2*time.Millisecond} {
 		if ttl := server.TTL(key); ttl <= 0 || ttl > most {
 			t.Errorf("%s lives for %s", key, ttl)
 		}

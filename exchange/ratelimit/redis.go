@@ -19,8 +19,10 @@ type RedisConfig struct {
 	// Addresses, "host:port": one server; with Cluster some of a cluster's;
 	// with Sentinel the sentinels'.
 	Addresses []string
-	Cluster   bool
-	Sentinel  string // name of the master that the sentinels know
+	// Exchange tells apart exchanges that count in the same place.
+	Exchange string
+	Cluster  bool
+	Sentinel string // name of the master that the sentinels know
 
 	// User and Password are of an ACL user, who needs no more than
 	// "~liaison:* +evalsha +eval +get +set +time +ping +hello +client|setname".
@@ -30,6 +32,16 @@ type RedisConfig struct {
 	TLS                            *tls.Config // nil: none
 
 	Timeout time.Duration // of one answer; 0, and at most: 20 ms
+}
+
+// ParseURL reads redis://[user:password@]host:port[/database], or rediss for
+// TLS. What is wrong is said without the password.
+func ParseURL(url string) (RedisConfig, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return RedisConfig{}, errors.New("not of the form redis://[user:password@]host:port[/database], or rediss:// for TLS")
+	}
+	return RedisConfig{Addresses: []string{o.Addr}, User: o.Username, Password: o.Password, Database: o.DB, TLS: o.TLSConfig}, nil
 }
 
 // longestWait is how long a request may wait for Redis.
@@ -54,6 +66,7 @@ var script = redis.NewScript(source)
 // Redis counts in Redis, by its clock.
 type Redis struct {
 	client  redis.UniversalClient
+	prefix  string
 	timeout time.Duration
 	// turns bounds the calls under way: what waits for its turn is not what
 	// Redis takes, and no sign that it is gone.
@@ -79,11 +92,14 @@ func NewRedis(cfg RedisConfig) (*Redis, error) {
 	if !cfg.Cluster && cfg.Sentinel == "" && len(cfg.Addresses) > 1 {
 		return nil, errors.New("redis: several addresses are of a cluster or of sentinels: say which")
 	}
+	if strings.ContainsAny(cfg.Exchange, "{}") {
+		return nil, errors.New("redis: an exchange's name has no braces")
+	}
 	hush()
 	if cfg.Timeout <= 0 || cfg.Timeout > longestWait {
 		cfg.Timeout = longestWait
 	}
-	return &Redis{timeout: cfg.Timeout, turns: make(chan struct{}, connections), client: redis.NewUniversalClient(&redis.UniversalOptions{
+	return &Redis{prefix: "liaison:" + cfg.Exchange + ":{", timeout: cfg.Timeout, turns: make(chan struct{}, connections), client: redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: cfg.Addresses, IsClusterMode: cfg.Cluster, MasterName: cfg.Sentinel, DB: cfg.Database,
 		Username: cfg.User, Password: cfg.Password, SentinelUsername: cfg.SentinelUser, SentinelPassword: cfg.SentinelPassword,
 		TLSConfig: cfg.TLS, Protocol: 2,
@@ -133,7 +149,7 @@ func (r *Redis) run(ctx context.Context, party string, charges []Charge, debit s
 	args[0] = debit
 	for i := range charges {
 		c := &charges[i]
-		keys[i] = "liaison:{" + party + "}:" + c.Key // the braces: a cluster keeps them together
+		keys[i] = r.prefix + party + "}:" + c.Key // the braces: a cluster keeps them together
 		args = append(args, c.Limit.Quota, c.Limit.Window.Microseconds(), c.Cost)
 	}
 	reply, err := script.Run(ctx, r.client, keys, args...).Result()

@@ -31,6 +31,9 @@ type call struct {
 	guest  *guest // its connection; nil: not of a door
 	caller exchange.Caller
 	large  bool // it holds much in memory, and has a place for that
+	urgent bool // a package that says so
+
+	policies, budgets strings.Builder // of the limits that it was held against
 
 	// What the request's one event says.
 	begun   time.Time
@@ -59,7 +62,10 @@ func (s *Server) serve(ec echo.Context, op *operation) {
 		err = overloaded("requests")
 		if holder := c.holder(); s.requests.take(holder) {
 			defer s.requests.give(holder)
-			err = c.attempt()
+			if err = c.charge(); err == nil {
+				err = c.attempt()
+				c.regret(err)
+			}
 		}
 	}
 	if err == nil {

@@ -35,7 +35,7 @@ const (
 
 // What can happen to every request, to gated ones, and to those with a body.
 var (
-	always   = []api.ProblemType{api.RequestMalformed, api.IdentityRefused, api.Misdirected, api.UnsupportedMediaType, api.Internal, api.Unavailable}
+	always   = []api.ProblemType{api.RequestMalformed, api.IdentityRefused, api.Misdirected, api.UnsupportedMediaType, api.RateLimited, api.Internal, api.Unavailable}
 	gated    = []api.ProblemType{api.RoleForbidden}
 	withBody = []api.ProblemType{api.TooLarge}
 )
@@ -262,7 +262,7 @@ func success(s *schemas, op operation, p prose, status int) schema {
 	default:
 		content["schema"], content["example"] = s.of(reflect.TypeOf(example)), example
 	}
-	names := []string{api.HeaderRequestID, "Content-Length"}
+	names := []string{api.HeaderRequestID, "Content-Length", api.HeaderRateLimitPolicy, api.HeaderRateLimit}
 	switch {
 	case op.id == "postPackage":
 		names = append(names, "Location")
@@ -290,6 +290,8 @@ func refusal(status int, types []api.ProblemType) schema {
 	switch status {
 	case http.StatusServiceUnavailable:
 		names = append(names, "Retry-After")
+	case http.StatusTooManyRequests:
+		names = append(names, "Retry-After", api.HeaderRateLimitPolicy, api.HeaderRateLimit)
 	case http.StatusRequestedRangeNotSatisfiable:
 		names = append(names, "Content-Range")
 	}
@@ -303,14 +305,19 @@ func headers() schema {
 		return schema{"description": text, "required": true, "schema": schema{"type": "string", "pattern": pattern}}
 	}
 	return schema{
-		api.HeaderRequestID: header("Names the request in entries and logs.", patternUUID),
-		"Content-Length":    header("Bytes of the body.", `^[0-9]+$`),
-		"Location":          header("The path of the package.", `^/v1/packages/`),
-		"Retry-After":       header("Seconds to wait.", `^[1-9][0-9]*$`),
-		"Accept-Ranges":     header("Ranges of bytes are served.", `^bytes$`),
-		"Content-Range":     header("Which bytes these are, of how many (RFC 9110 §14.4).", `^bytes ([0-9]+-[0-9]+|\*)/[0-9]+$`),
+		api.HeaderRequestID:       header("Names the request in entries and logs.", patternUUID),
+		"Content-Length":          header("Bytes of the body.", `^[0-9]+$`),
+		"Location":                header("The path of the package.", `^/v1/packages/`),
+		"Retry-After":             header("Seconds to wait.", `^[1-9][0-9]*$`),
+		api.HeaderRateLimitPolicy: header("The limits that the request was held against: a quota q in w seconds (draft-ietf-httpapi-ratelimit-headers-10).", `^`+list(`"[a-z-]+";q=[0-9]+;w=[0-9]+`)+`$`),
+		api.HeaderRateLimit:       header("What remains of them, r, and in how many seconds all of it is there again, t.", `^`+list(`"[a-z-]+";r=[0-9]+;t=[0-9]+`)+`$`),
+		"Accept-Ranges":           header("Ranges of bytes are served.", `^bytes$`),
+		"Content-Range":           header("Which bytes these are, of how many (RFC 9110 §14.4).", `^bytes ([0-9]+-[0-9]+|\*)/[0-9]+$`),
 	}
 }
+
+// list is the pattern of a list of members, as a structured field has it.
+func list(member string) string { return member + "(, " + member + ")*" }
 
 func headerRefs(names ...string) schema {
 	out := schema{}

@@ -11,11 +11,14 @@ import (
 	"time"
 
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/ratelimit"
 )
 
 // Why a connection was not taken, or not kept; labels of a metric.
 const (
 	refusedSource    = "source"    // its address has too many handshakes
+	refusedRate      = "rate"      // its address begins too many, or too many of them fail
 	refusedHandshake = "handshake" // it did not finish one
 	refusedIdentity  = "identity"  // its identity has too many connections
 	refusedCrowded   = "crowded"   // it gave way to a newcomer
@@ -32,6 +35,8 @@ type door struct {
 	gate      *certs.Gatekeeper
 	handshake time.Duration
 	admitted  func(context.Context, certs.Identity) (bool, error)
+	sources   ratelimit.Limiter
+	rate      func(agency, limit string) exchange.Rate
 	metrics   *Metrics
 	log       *slog.Logger
 
@@ -48,7 +53,7 @@ type door struct {
 func (s *Server) open(l net.Listener) *door {
 	d := &door{
 		Listener: l, tls: s.cfg.Gatekeeper.ServerTLS(), gate: s.cfg.Gatekeeper, handshake: s.limits.Header,
-		admitted: s.admitted, metrics: s.cfg.Metrics, log: s.cfg.Log,
+		admitted: s.admitted, sources: s.sources, rate: s.cfg.Exchange.Rate, metrics: s.cfg.Metrics, log: s.cfg.Log,
 		strangers: newCrowd(s.limits.Handshakes, s.cfg.Metrics.connections.WithLabelValues("handshake")),
 		known:     newCrowd(s.limits.Connections, s.cfg.Metrics.connections.WithLabelValues("open")),
 		in:        make(chan net.Conn), failed: make(chan error, 1), closed: make(chan struct{}),
@@ -109,8 +114,15 @@ func (d *door) run() {
 // greet takes a connection that has no name yet.
 func (d *door) greet(conn net.Conn) {
 	g := &guest{Conn: conn, door: d, most: maxHello}
-	if !g.join(d.strangers, source(conn.RemoteAddr())) {
-		d.refused(refusedSource)
+	from := source(conn.RemoteAddr())
+	why := ""
+	if !d.knock(from) {
+		why = refusedRate
+	} else if !g.join(d.strangers, from) {
+		why = refusedSource
+	}
+	if why != "" {
+		d.refused(why)
 		_ = g.Close()
 		return
 	}
@@ -124,6 +136,7 @@ func (d *door) admit(g *guest) {
 	switch {
 	case err != nil:
 		d.refused(refusedHandshake)
+		d.failedHandshake(source(g.RemoteAddr()))
 		d.log.LogAttrs(context.Background(), slog.LevelDebug, "handshake failed", slog.Any("error", err))
 	case !g.join(d.known, name):
 		d.refused(refusedIdentity)

@@ -120,7 +120,7 @@ var details = map[string][2]string{
 	api.PolicyRefused.Slug:        {"the checks found something: what is in force stays", "mend what the findings name; liaison policy check finds the same"},
 	api.PackageInvalid.Slug:       {"a recipient is not an agency of this exchange", "compare `aud` with GET /v1/agencies"},
 	api.KeyRefused.Slug:           {"its private half is published in a standard or in test vectors", "make a key of your own"},
-	api.RateLimited.Slug:          {"your agency has spent its packages of this minute", ""},
+	api.RateLimited.Slug:          {`ee/pbgb has used up its limit "packages" of 3000 in 1m0s; there is room again in 17 s`, ""},
 	api.Unavailable.Slug:          {"the exchange cannot record this now", "repeat the same request after the time in Retry-After"},
 }
 
@@ -132,6 +132,8 @@ func exampleProblem(t api.ProblemType) *api.Problem {
 		p.ID, p.Outcomes, p.Receipt = exampleID, []api.Outcome{exampleDenied}, exampleReceipt
 	case api.PolicyRefused.Slug:
 		p.Findings = []api.PolicyFinding{{Input: "rules/fi", File: "send.rego", Line: 12, Col: 1, Message: "unknown rule \"dney\": did you mean deny?"}}
+	case api.RateLimited.Slug:
+		p.Limit = &api.LimitReached{Name: "packages", Of: "ee/pbgb", Quota: 3000, Window: 60}
 	case api.Conflict.Slug:
 		p.Descriptor = &exampleDescriptor
 	}

@@ -48,6 +48,11 @@ type Exchange interface {
 	// returns the refusal that the caller is to see.
 	Refuse(ctx context.Context, c exchange.Caller, what string, r *exchange.Refusal) error
 
+	// Rate is the rate of a limit that is in force for an agency, "" for those
+	// that have none of their own. RecordLimited writes what limits refused.
+	Rate(agency, limit string) exchange.Rate
+	RecordLimited(ctx context.Context, all []exchange.Limited) error
+
 	Health(ctx context.Context) error
 }
 

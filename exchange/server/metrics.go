@@ -18,6 +18,7 @@ type Metrics struct {
 	received prometheus.Counter
 	sent     prometheus.Counter
 
+	limited     *prometheus.CounterVec
 	connections *prometheus.GaugeVec
 	refused     *prometheus.CounterVec
 	seen        *seen
@@ -42,18 +43,21 @@ func NewMetrics() *Metrics {
 			Name: "liaison_http_received_bytes_total", Help: "Bytes of bodies that were read."}),
 		sent: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "liaison_http_sent_bytes_total", Help: "Bytes of bodies that were promised by Content-Length."}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "liaison_http_limited_total", Help: "Requests refused with 429, by the limit that was reached."},
+			[]string{"limit"}),
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "liaison_http_connections", Help: "Connections, in their handshake or open."},
 			[]string{"state"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "liaison_http_connections_refused_total", Help: "Connections not taken or not kept: too many handshakes of a source, handshake not finished, too many connections of an identity, crowded out, much said for nothing, cut off since certificate or agency are not accepted any more."},
+			Name: "liaison_http_connections_refused_total", Help: "Connections not taken or not kept: too many handshakes of a source at a time (source) or in a minute (rate), handshake not finished, too many connections of an identity, crowded out, much said for nothing, cut off since certificate or agency are not accepted any more."},
 			[]string{"reason"}),
 		seen: &seen{clock: time.Now, by: map[string]sighting{}},
 	}
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.requests, m.duration, m.problems, m.inFlight, m.received, m.sent, m.connections, m.refused, m.seen}
+	return []prometheus.Collector{m.requests, m.duration, m.problems, m.inFlight, m.received, m.sent, m.limited, m.connections, m.refused, m.seen}
 }
 
 // Describe implements prometheus.Collector.

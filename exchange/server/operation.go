@@ -18,28 +18,29 @@ type operation struct {
 	route  string   // a pattern of package api
 	query  []string // names of its query parameters
 	media  string   // Content-Type of its body; empty: it takes none
+	limit  string   // that counts it; empty: that of reads
 	open   bool     // what every party may read: no gate of the domain, no entry
 	handle func(*call) error
 }
 
 var operations = []operation{
-	{id: "postPackage", method: http.MethodPost, route: api.RoutePackages, media: api.MediaForm, handle: postPackage},
+	{id: "postPackage", method: http.MethodPost, route: api.RoutePackages, media: api.MediaForm, limit: exchange.LimitPackages, handle: postPackage},
 	{id: "listPackages", method: http.MethodGet, route: api.RoutePackages, query: []string{"box", "state", "due_before", "after", "limit"}, handle: listPackages},
 	{id: "getPackage", method: http.MethodGet, route: api.RoutePackage, handle: getPackage},
 	{id: "getManifest", method: http.MethodGet, route: api.RouteManifest, handle: getManifest},
-	{id: "acknowledge", method: http.MethodPost, route: api.RouteAcknowledgement, media: api.MediaJOSE, handle: acknowledge},
+	{id: "acknowledge", method: http.MethodPost, route: api.RouteAcknowledgement, media: api.MediaJOSE, limit: exchange.LimitBadSignatures, handle: acknowledge},
 	{id: "getContent", method: http.MethodGet, route: api.RouteContent, handle: getContent},
 	{id: "getAttachment", method: http.MethodGet, route: api.RouteAttachment, handle: getAttachment},
-	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, handle: askDecision},
+	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, limit: exchange.LimitDecisions, handle: askDecision},
 	{id: "getDecision", method: http.MethodGet, route: api.RouteDecision, handle: getDecision},
 	{id: "getPolicyDecision", method: http.MethodGet, route: api.RoutePolicyDecision, handle: getPolicyDecision},
 	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
 
-	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, handle: listEntries},
-	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, handle: getEntry},
+	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, limit: exchange.LimitSearches, handle: listEntries},
+	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, limit: exchange.LimitSearches, handle: getEntry},
 
-	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, handle: putRevocations},
-	{id: "putGrace", method: http.MethodPut, route: api.RouteGrace, media: api.MediaJSON, handle: putGrace},
+	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, limit: exchange.LimitChanges, handle: putRevocations},
+	{id: "putGrace", method: http.MethodPut, route: api.RouteGrace, media: api.MediaJSON, limit: exchange.LimitChanges, handle: putGrace},
 
 	{id: "listPolicies", method: http.MethodGet, route: api.RoutePolicies, handle: listPolicies},
 	{id: "getPolicy", method: http.MethodGet, route: api.RoutePolicy, handle: getPolicy},
@@ -51,10 +52,10 @@ var operations = []operation{
 	{id: "getAgency", method: http.MethodGet, route: api.RouteAgency, open: true, handle: getAgency},
 	{id: "listKeys", method: http.MethodGet, route: api.RouteKeys, open: true, handle: listKeys},
 	{id: "getKey", method: http.MethodGet, route: api.RouteKey, open: true, handle: getKey},
-	{id: "publishKey", method: http.MethodPut, route: api.RouteKey, media: api.MediaJSON, handle: publishKey},
-	{id: "retireKey", method: http.MethodDelete, route: api.RouteKey, query: []string{"until", "compromised"}, handle: retireKey},
-	{id: "getAdmission", method: http.MethodGet, route: api.RouteAdmission, handle: getAdmission},
-	{id: "putAdmission", method: http.MethodPut, route: api.RouteAdmission, media: api.MediaJSON, handle: putAdmission},
+	{id: "publishKey", method: http.MethodPut, route: api.RouteKey, media: api.MediaJSON, limit: exchange.LimitChanges, handle: publishKey},
+	{id: "retireKey", method: http.MethodDelete, route: api.RouteKey, query: []string{"until", "compromised"}, limit: exchange.LimitChanges, handle: retireKey},
+	{id: "getAdmission", method: http.MethodGet, route: api.RouteAdmission, limit: exchange.LimitChanges, handle: getAdmission},
+	{id: "putAdmission", method: http.MethodPut, route: api.RouteAdmission, media: api.MediaJSON, limit: exchange.LimitChanges, handle: putAdmission},
 	{id: "getCheckpoint", method: http.MethodGet, route: api.RouteCheckpoint, open: true, handle: getCheckpoint},
 	{id: "getTile", method: http.MethodGet, route: api.RouteTile, open: true, handle: getTile},
 	{id: "getOpenAPI", method: http.MethodGet, route: api.RouteOpenAPI, open: true, handle: getOpenAPI},

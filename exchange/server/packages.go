@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -55,6 +56,9 @@ func (a arriving) Attachment() (io.Reader, error) {
 	}
 	return r, err
 }
+
+// Afford is the second stage of the limits.
+func (a arriving) Afford(_ context.Context, cost exchange.Cost) error { return a.c.afford(cost) }
 
 // created is the status of what was made now, or was made before.
 func created(repeat bool) int {

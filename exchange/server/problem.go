@@ -35,6 +35,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.NoConsultation:  api.ConsultationRequired,
 	exchange.TooLarge:        api.TooLarge,
 	exchange.Unsupported:     api.UnsupportedMediaType,
+	exchange.RateLimited:     api.RateLimited,
 	exchange.Unavailable:     api.Unavailable,
 	methodNotAllowed:         api.MethodNotAllowed,
 	rangeNotSatisfiable:      api.RangeNotSatisfiable,
@@ -78,7 +79,10 @@ func problemOf(err error) *api.Problem {
 		d := descriptorOf(*r.Package)
 		p.Descriptor = &d
 	}
-	if t.Status == api.Unavailable.Status {
+	if l := r.Reached; l != nil {
+		p.Limit = &api.LimitReached{Name: l.Limit, Of: l.Of, Quota: l.Rate.Quota, Window: int64(l.Rate.Window / time.Second)}
+	}
+	if t.Status == api.Unavailable.Status || t.Status == api.RateLimited.Status {
 		p.RetryAfter = max(1, int(math.Ceil(r.RetryAfter.Seconds())))
 	}
 	return p

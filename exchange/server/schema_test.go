@@ -173,6 +173,9 @@ func (s *schemas) problem(t api.ProblemType) schema {
 		required = append(required, "id", "outcomes", "receipt")
 	case api.PolicyRefused.Slug:
 		members["findings"] = schema{"type": "array", "minItems": 1, "items": s.of(reflect.TypeFor[api.PolicyFinding]())}
+	case api.RateLimited.Slug:
+		members["limit"] = s.of(reflect.TypeFor[api.LimitReached]())
+		required = append(required, "limit")
 	case api.Conflict.Slug:
 		members["descriptor"] = s.of(reflect.TypeFor[api.Descriptor]())
 	}

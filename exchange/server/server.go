@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange/ratelimit"
 )
 
 // Config is what a Server is made of. Exchange and Gatekeeper are required.
@@ -22,6 +23,7 @@ type Config struct {
 	Exchange   Exchange
 	Gatekeeper *certs.Gatekeeper // who may connect, and who a request is from
 	Limits     Limits
+	Limiter    ratelimit.Limiter // counts what callers do; closed by its owner; nil: in this process
 
 	Metrics  *Metrics            // registered by the caller; nil: counted for nobody
 	Gatherer prometheus.Gatherer // what /metrics shows; nil: nothing
@@ -41,6 +43,8 @@ type Server struct {
 	requests *places // of agencies
 	uploads  *places
 	large    *places
+	sources  ratelimit.Limiter // of handshakes; each node's own, before anybody is known
+	tally    tally
 	draining atomic.Bool
 
 	mu    sync.Mutex
@@ -64,6 +68,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	if cfg.Limiter == nil {
+		cfg.Limiter = ratelimit.NewMemory(countsKept, cfg.Clock)
+	}
 	cfg.Metrics.seen.clock = cfg.Clock
 	limits := cfg.Limits.WithDefaults()
 	s := &Server{
@@ -72,6 +79,7 @@ func New(cfg Config) (*Server, error) {
 		requests: newPlaces(limits.Requests),
 		uploads:  newPlaces(limits.Uploads),
 		large:    newPlaces(limits.Large),
+		sources:  ratelimit.NewMemory(sourcesKept, cfg.Clock),
 	}
 	s.routes = s.router()
 	s.http = &http.Server{

@@ -18,6 +18,7 @@ import (
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/node"
@@ -238,9 +239,19 @@ func (w *World) writeConfig(listen string) error {
 	}
 	return node.WriteConfig(w.path(ConfigFile), node.Config{PolicyFiles: policies, Listen: listen, Admin: "127.0.0.1:0", State: "state",
 		LedgerKey: "ledger/ledger.key", Certificate: "server.crt", Key: "server.key", Anchors: "anchors", Revocations: "crl",
-		Operator: Operator, Registry: "registry", AllowSamplePolicies: true, TwoPersons: new(bool), // a demo has one operator
+		Limits: node.Limits{Rates: rates()}, Operator: Operator, Registry: "registry", AllowSamplePolicies: true, TwoPersons: new(bool), // a demo has one operator
 		// A laptop that does something else at the same time is no reason to refuse.
 		PolicyTimeout: node.Duration(2 * time.Second)})
+}
+
+// rates leave room to try things, a load test among them, which is one unit
+// that does what a country does not do: a hundred times the defaults.
+func rates() map[string]node.Rate {
+	out := map[string]node.Rate{}
+	for _, k := range exchange.LimitKinds() {
+		out[k.Name] = node.Rate{Quota: 100 * k.Rate.Quota, Window: node.Duration(k.Rate.Window)}
+	}
+	return out
 }
 
 // admitAgencies makes each agency's keys and the profiles of its unit and
