@@ -38,6 +38,8 @@ const (
 	ActPolicy      Action = "policy.show"
 	ActPush        Action = "policy.push"
 	ActRollback    Action = "policy.rollback"
+	ActLimits      Action = "limits.show"
+	ActSetLimit    Action = "limits.set"
 	ActRequest     Action = "request.refused" // refused before any method
 )
 
@@ -95,6 +97,8 @@ var permissions = map[Action]permission{
 	ActPolicy:      {authors, audit.Consultation},
 	ActPush:        {authors, audit.Alteration},
 	ActRollback:    {authors, audit.Alteration},
+	ActLimits:      {[]string{certs.RoleOperator}, audit.Consultation},
+	ActSetLimit:    {[]string{certs.RoleOperator}, audit.Alteration},
 }
 
 // visit is one caller's way through one method: who, what, on which object,

@@ -35,8 +35,19 @@ func (r Rate) Check() error {
 	return nil
 }
 
-// String says a rate as people do: "1200 in 1m0s".
-func (r Rate) String() string { return strconv.FormatInt(r.Quota, 10) + " in " + r.Window.String() }
+// String says a rate as people do: "1200 a minute".
+func (r Rate) String() string {
+	window := "in " + r.Window.String()
+	switch r.Window {
+	case time.Minute:
+		window = "a minute"
+	case time.Hour:
+		window = "an hour"
+	case 24 * time.Hour:
+		window = "a day"
+	}
+	return strconv.FormatInt(r.Quota, 10) + " " + window
+}
 
 // The limits.
 const (
@@ -144,10 +155,6 @@ func (t *RateTable) Check() error {
 	}
 	return nil
 }
-
-// Rate is the rate of a limit that is in force for an agency; for "", for
-// those that have none of their own.
-func (s *Service) Rate(agency, limit string) Rate { return s.rates.Load().Of(agency, limit) }
 
 // Cost is what a package takes, by what its sender signed.
 type Cost struct {

@@ -59,7 +59,7 @@ type Service struct {
 	origin   string
 	registry atomic.Pointer[Registry] // newest seen that is committed; changes read it again
 
-	rates atomic.Pointer[RateTable]
+	rates atomic.Pointer[rateBook]
 
 	vouching   vouching
 	activation sync.Mutex   // one change of policy at a time: sets come into force in the order of their entries
@@ -89,13 +89,15 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("exchange: rates: %w", err)
 	}
 	s := &Service{Config: cfg, origin: cfg.Journal.Origin()}
-	s.rates.Store(&s.Rates)
 	err := cfg.Store.View(ctx, func(rows Reader) error {
 		r, err := rows.Registry()
 		s.registry.Store(r)
 		return err
 	})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return s, s.RefreshRates(ctx)
 }
 
 // Origin is the ledger's origin, which manifests and acknowledgements name.

@@ -88,6 +88,7 @@ type Reader interface {
 	Revocations(jurisdiction string) ([]RevocationRow, error) // of all for ""
 	Grace(jurisdiction string) (*GraceRow, error)
 	Graces() ([]GraceRow, error)
+	Rates() ([]RateRow, error)
 
 	Activations(jurisdiction string) ([]Activation, error) // newest first
 	ActivePolicies() ([]Activation, error)                 // the newest of each jurisdiction, and of common
@@ -162,6 +163,9 @@ type Writer interface {
 
 	PutRevocation(r RevocationRow) // insert or replace, by jurisdiction and issuer
 	PutGrace(g GraceRow)           // insert or replace
+
+	PutRate(r RateRow) // insert or replace, by agency and limit
+	DropRate(agency, limit string)
 }
 
 // Package is a package as the exchange keeps it.

@@ -41,7 +41,7 @@ func TestClientErrors(t *testing.T) {
 
 // TestWaitingIsTold: who waits for a limit sees for how long and why, and a script can read it.
 func TestWaitingIsTold(t *testing.T) {
-	why := api.RateLimited.New(`ee/pbgb has used up its limit "packages" of 3000 in 1m0s; there is room again in 17 s`, "")
+	why := api.RateLimited.New(`ee/pbgb has used up its limit "packages" of 3000 a minute; there is room again in 17 s`, "")
 	for _, test := range []struct {
 		json bool
 		wait time.Duration

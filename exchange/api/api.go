@@ -218,6 +218,39 @@ type Proposal struct {
 	Expires   string    `json:"expires"`
 }
 
+// Limit is how much may happen in how long: of each agency, identity or
+// source, or, with Agency, of that agency.
+type Limit struct {
+	Name   string `json:"name"`
+	Of     string `json:"of"` // agency, unit or source
+	Agency string `json:"agency,omitempty"`
+	Quota  int64  `json:"quota"`
+	Window int64  `json:"window"` // in seconds
+	Source string `json:"source"` // operator, configuration or built-in
+
+	By     string `json:"by,omitempty"` // the operator's identity, with since and reason
+	Since  string `json:"since,omitempty"`
+	Reason string `json:"reason,omitempty"`
+
+	Receipt string `json:"receipt,omitempty"` // in the answer to PUT: what holds from now on
+}
+
+// Limits answers GET /v1/limits: what holds for all, then what agencies have
+// of their own.
+type Limits struct {
+	Items []Limit `json:"items"`
+}
+
+// LimitRequest is what an operator asks a limit to be. With quota and window
+// 0 what operators have set is taken back.
+type LimitRequest struct {
+	Name   string `json:"name"`
+	Agency string `json:"agency,omitempty"` // absent: for all that have none of their own
+	Quota  int64  `json:"quota"`
+	Window int64  `json:"window"` // in seconds
+	Reason string `json:"reason"` // it is recorded
+}
+
 // AuditItem is one entry as its owner reads it. Entry and Salt are absent
 // once erased.
 type AuditItem struct {

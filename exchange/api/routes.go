@@ -28,6 +28,7 @@ const (
 	RoutePolicyRollback  = "/v1/policies/{j}/rollback"
 	RouteAuditEntries    = "/v1/audit/entries"
 	RouteAuditEntry      = "/v1/audit/entries/{j}/{a}/{seq}"
+	RouteLimits          = "/v1/limits"
 	RouteCheckpoint      = "/log/checkpoint"
 	RouteTile            = "/log/tile/{path}" // c2sp.org/tlog-tiles; path may hold slashes
 	RouteOpenAPI         = "/openapi.json"

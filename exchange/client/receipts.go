@@ -23,6 +23,7 @@ const (
 	actPolicy      = "policy.show"
 	actPush        = "policy.push"
 	actRollback    = "policy.rollback"
+	actSetLimit    = "limits.set"
 )
 
 // Receipt is a receipt that was verified: the entry is in the ledger, it says what was asked, and the ledger's head in it

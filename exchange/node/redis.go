@@ -168,9 +168,12 @@ func (r *Redis) tls() (*tls.Config, error) {
 	return cfg, err
 }
 
-// recordLimited writes the entries of what limits refused in minutes that are
-// over.
-func (n *Node) recordLimited(ctx context.Context) {
+// keepLimits puts in force what another node has set, and writes the entries
+// of what limits refused in minutes that are over.
+func (n *Node) keepLimits(ctx context.Context) {
+	if err := n.service.RefreshRates(ctx); err != nil {
+		n.log.ErrorContext(ctx, "the limits could not be read; they stay as they were", slog.Any("error", err))
+	}
 	if err := n.server.RecordLimited(ctx, false); err != nil {
 		n.log.ErrorContext(ctx, "what limits refused could not be recorded; it is tried again", slog.Any("error", err))
 	}

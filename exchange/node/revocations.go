@@ -58,7 +58,7 @@ func (n *Node) look(ctx context.Context) {
 	n.rebind(ctx)
 	n.tell(ctx)
 	n.server.CutOff(ctx)
-	n.recordLimited(ctx)
+	n.keepLimits(ctx)
 }
 
 // renew puts in force what is kept: lists and bindings may have changed.

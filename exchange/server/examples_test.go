@@ -35,7 +35,9 @@ var (
 	exampleVote = api.PolicyVote{How: "push", Seq: 9, Status: "authoritative", Proposal: exampleDigest, Agency: "fi/krp", Kid: exampleDigest,
 		By: "spiffe://fi/krp/policy/a.virta", Since: exampleTime, Expires: exampleTime}
 	examplePolicy = api.Policy{Jurisdiction: "fi", InForce: true, Active: exampleActivation, Needed: 2, Waiting: []api.PolicyVote{exampleVote}}
-	exampleJWK    = json.RawMessage(`{"kty":"EC","crv":"P-256","kid":"` + exampleDigest + `","use":"enc","x":"` + exampleDigest +
+	exampleLimit  = api.Limit{Name: "packages", Of: "agency", Agency: "lv/vp", Quota: 600, Window: 60, Source: "operator",
+		By: "spiffe://exchange/ops/operator/a.berg", Since: exampleTime, Reason: exampleReason}
+	exampleJWK = json.RawMessage(`{"kty":"EC","crv":"P-256","kid":"` + exampleDigest + `","use":"enc","x":"` + exampleDigest +
 		`","y":"` + exampleDigest + `","x5c":["MIIB…"]}`)
 	exampleItem = api.AuditItem{Owner: "ee/pbgb", Seq: 17, Index: 41, Commitment: exampleDigest, Entry: "eyJvd25lciI6ImVlL3BiZ2IifQ", Salt: exampleDigest}
 )
@@ -83,6 +85,9 @@ var bodies = map[string]any{
 	"putAdmission": api.Admission{Agency: "lv/vp", Roles: []string{"unit", "dpo"}, Suspended: true, Receipt: exampleReceipt,
 		Proposal: &api.Proposal{Roles: []string{"unit", "dpo"}, By: "spiffe://exchange/ops/operator/first", Reason: exampleReason, Since: exampleTime, Expires: exampleTime,
 			Bindings: []api.Binding{{Issuer: exampleDigest, Key: exampleDigest, Role: "unit", Name: "desk-1"}}}},
+	"listLimits": api.Limits{Items: []api.Limit{{Name: "packages", Of: "agency", Quota: 3000, Window: 60, Source: "built-in"}, exampleLimit}},
+	"putLimit": api.Limit{Name: "packages", Of: "agency", Agency: "lv/vp", Quota: 600, Window: 60, Source: "operator", Receipt: exampleReceipt,
+		By: "spiffe://exchange/ops/operator/a.berg", Since: exampleTime, Reason: exampleReason},
 	"getCheckpoint": "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n",
 	"getTile":       nil,
 	"getOpenAPI":    nil,
@@ -96,6 +101,7 @@ var requests = map[string]any{
 		Manifest:  json.RawMessage(`{"iss":"ee/pbgb","aud":["lv/vp"],"jti":"` + exampleID + `","meta":{"v":1}}`),
 		Statement: json.RawMessage(`{"iss":"ee/pbgb","jti":"` + exampleID + `","officer":"k.tamm","justification":"Case EE-2026-0117, lead from an interview."}`),
 	},
+	"putLimit": api.LimitRequest{Name: "packages", Agency: "lv/vp", Quota: 600, Window: 60, Reason: exampleReason},
 	"putGrace": api.GraceRequest{Until: exampleTime, Reason: "Their authority moves house until Thursday."},
 	"openConsultation": api.ConsultationRequest{Officer: "j.berzins", Justification: "Preparing the answer to request EE-2026-0117.",
 		CaseRef: "LV-2026-0442", Package: exampleID},
@@ -120,7 +126,7 @@ var details = map[string][2]string{
 	api.PolicyRefused.Slug:        {"the checks found something: what is in force stays", "mend what the findings name; liaison policy check finds the same"},
 	api.PackageInvalid.Slug:       {"a recipient is not an agency of this exchange", "compare `aud` with GET /v1/agencies"},
 	api.KeyRefused.Slug:           {"its private half is published in a standard or in test vectors", "make a key of your own"},
-	api.RateLimited.Slug:          {`ee/pbgb has used up its limit "packages" of 3000 in 1m0s; there is room again in 17 s`, ""},
+	api.RateLimited.Slug:          {`ee/pbgb has used up its limit "packages" of 3000 a minute; there is room again in 17 s`, ""},
 	api.Unavailable.Slug:          {"the exchange cannot record this now", "repeat the same request after the time in Retry-After"},
 }
 

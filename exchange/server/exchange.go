@@ -37,6 +37,8 @@ type Exchange interface {
 	ShowPolicy(ctx context.Context, c exchange.Caller, jurisdiction string) (*exchange.PolicyState, audit.Receipt, error)
 	PushPolicy(ctx context.Context, c exchange.Caller, jurisdiction string, bundle []byte) (*exchange.PolicyChange, error)
 	RollbackPolicy(ctx context.Context, c exchange.Caller, jurisdiction string, order []byte) (*exchange.PolicyChange, error)
+	Limits(ctx context.Context, c exchange.Caller) ([]exchange.RateShown, error)
+	SetRate(ctx context.Context, c exchange.Caller, want exchange.RateChange) (*exchange.RateSet, error)
 
 	// Without entry: what every party may read.
 	Revocations(ctx context.Context, jurisdiction string) ([]byte, error)

@@ -44,8 +44,10 @@ var operations = []operation{
 
 	{id: "listPolicies", method: http.MethodGet, route: api.RoutePolicies, handle: listPolicies},
 	{id: "getPolicy", method: http.MethodGet, route: api.RoutePolicy, handle: getPolicy},
-	{id: "putPolicy", method: http.MethodPut, route: api.RoutePolicy, media: api.MediaBundle, handle: putPolicy},
-	{id: "rollbackPolicy", method: http.MethodPost, route: api.RoutePolicyRollback, media: api.MediaJOSE, handle: rollbackPolicy},
+	{id: "putPolicy", method: http.MethodPut, route: api.RoutePolicy, media: api.MediaBundle, limit: exchange.LimitChanges, handle: putPolicy},
+	{id: "rollbackPolicy", method: http.MethodPost, route: api.RoutePolicyRollback, media: api.MediaJOSE, limit: exchange.LimitChanges, handle: rollbackPolicy},
+	{id: "listLimits", method: http.MethodGet, route: api.RouteLimits, limit: exchange.LimitChanges, handle: listLimits},
+	{id: "putLimit", method: http.MethodPut, route: api.RouteLimits, media: api.MediaJSON, limit: exchange.LimitChanges, handle: putLimit},
 
 	{id: "getRevocations", method: http.MethodGet, route: api.RouteRevocations, open: true, handle: getRevocations},
 	{id: "listAgencies", method: http.MethodGet, route: api.RouteAgencies, open: true, handle: listAgencies},

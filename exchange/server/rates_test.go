@@ -83,7 +83,7 @@ func TestEveryOperationIsLimited(t *testing.T) {
 			limit := of[a.method+" "+a.path]
 			switch {
 			case limit != "":
-			case a.method == http.MethodPut || a.method == http.MethodDelete || strings.HasSuffix(a.path, "/admission"):
+			case a.method == http.MethodPut || a.method == http.MethodDelete || strings.HasSuffix(a.path, "/admission"), a.path == api.RouteLimits:
 				limit = exchange.LimitChanges
 			default:
 				limit = exchange.LimitReads
@@ -398,4 +398,87 @@ func (w *wire) sharing(want bool) {
 			w.t.Fatalf("sharing is not %v: %s", want, body)
 		}
 	}
+}
+
+// An operator sets a limit of one agency and of all: at once, with an entry
+// each, for good, and what is taken back leaves what the configuration says.
+func TestOperatorSetsLimits(t *testing.T) {
+	w, _ := limited(t, map[string]node.Rate{exchange.LimitDecisions: hourly(50)})
+	ops := w.as(demo.Operator, "operator")
+	set := func(c *caller, limit, agency string, quota, window int64) reply {
+		return c.do(http.MethodPut, api.RouteLimits, must2(json.Marshal(api.LimitRequest{Name: limit, Agency: agency, Quota: quota, Window: window, Reason: theReason})), "Content-Type", api.MediaJSON)
+	}
+	ask := func(agency string) reply {
+		return w.as(agency, "unit").postJSON(api.RouteDecisions, map[string]any{"manifest": map[string]any{}, "statement": map[string]any{}})
+	}
+	quota := func(agency string, want int64) {
+		t.Helper()
+		if r := ask(agency); !strings.Contains(r.header.Get(api.HeaderRateLimitPolicy), fmt.Sprintf(`"decisions";q=%d;`, want)) {
+			t.Errorf("%s: %s, want %d", agency, r.header.Get(api.HeaderRateLimitPolicy), want)
+		}
+	}
+	quota("ee/pbgb", 50)
+	var done api.Limit
+	r := set(ops, exchange.LimitDecisions, "ee/pbgb", 3, 3600).want(t, http.StatusOK)
+	if r.decode(t, &done); done.Quota != 3 || done.Source != "operator" || done.By == "" || done.Receipt == "" {
+		t.Errorf("%+v", done)
+	}
+	quota("ee/pbgb", 3)
+	quota("ee/pbgb", 3)
+	w.tooMany(ask("ee/pbgb"), exchange.LimitDecisions, "ee/pbgb", 3)
+	set(ops, exchange.LimitDecisions, "", 7, 3600).want(t, http.StatusOK)
+	quota("lv/vp", 7)
+	w.tooMany(ask("ee/pbgb"), exchange.LimitDecisions, "ee/pbgb", 3)
+
+	w.Restart()
+	w.address = w.Node.Addr()
+	ops = w.as(demo.Operator, "operator")
+	quota("ee/pbgb", 3)
+	quota("lv/vp", 7)
+	var all api.Limits
+	ops.get(api.RouteLimits).want(t, http.StatusOK).decode(t, &all)
+	of := map[string]string{}
+	for _, l := range all.Items {
+		of[l.Name+" "+l.Agency] = fmt.Sprint(l.Quota, " ", l.Source)
+	}
+	if of["decisions ee/pbgb"] != "3 operator" || of["decisions "] != "7 operator" || !strings.HasSuffix(of["reads "], " configuration") {
+		t.Errorf("%v", of)
+	}
+	set(ops, exchange.LimitDecisions, "ee/pbgb", 0, 0).want(t, http.StatusOK)
+	quota("ee/pbgb", 50)
+
+	for _, c := range []struct {
+		by            *caller
+		limit, agency string
+		quota, window int64
+		status        int
+	}{
+		{w.as("ee/pbgb", "unit"), exchange.LimitReads, "", 1, 60, http.StatusForbidden},
+		{w.as("ee/pbgb", "dpo"), exchange.LimitReads, "ee/pbgb", 1 << 40, 60, http.StatusForbidden},
+		{ops, "parcels", "", 1, 60, http.StatusBadRequest},
+		{ops, exchange.LimitReads, "EE", 1, 60, http.StatusBadRequest},
+		{ops, exchange.LimitReads, "", 0, 60, http.StatusBadRequest},
+		{ops, exchange.LimitReads, "", -1, 60, http.StatusBadRequest},
+		{ops, exchange.LimitReads, "", 1 << 51, 60, http.StatusBadRequest},
+		{ops, exchange.LimitReads, "", 1, -60, http.StatusBadRequest},
+		{ops, exchange.LimitReads, "", 1, 1 << 40, http.StatusBadRequest},
+		{ops, exchange.LimitHandshakes, "ee/pbgb", 1, 60, http.StatusBadRequest},
+		{ops, exchange.LimitChanges, demo.Operator, 1, 60, http.StatusConflict},
+	} {
+		set(c.by, c.limit, c.agency, c.quota, c.window).want(t, c.status)
+	}
+	w.as("ee/pbgb", "unit").get(api.RouteLimits).want(t, http.StatusForbidden)
+
+	// Nobody locks the operators out, themselves included.
+	set(ops, exchange.LimitChanges, "", 1, 3600).want(t, http.StatusOK)
+	for range 3 {
+		ops.get(api.RouteLimits).want(t, http.StatusOK)
+	}
+}
+
+func must2(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
 }

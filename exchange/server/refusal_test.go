@@ -51,6 +51,7 @@ func everyOperation() (gated, open []asked) {
 		{http.MethodPut, api.RevocationsPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaCRL}}, {http.MethodPut, api.GracePath("ee"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 		get(api.RoutePolicies), get(api.PolicyPath("ee")), {http.MethodPut, api.PolicyPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaBundle}},
 		post(api.PolicyRollbackPath("ee"), api.MediaJOSE),
+		get(api.RouteLimits), {http.MethodPut, api.RouteLimits, []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 		get(api.AdmissionPath("ee/pbgb")), {http.MethodPut, api.AdmissionPath("ee/pbgb"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 	}
 	open = []asked{

@@ -18,11 +18,11 @@ var operations = map[string]string{
 	"getOpenAPI": "openapi", "getMetaSchema": "schema", "getProblem": "problem",
 }
 
-// elsewhere are calls that change the registry or the policy, which the model
-// takes as given, and those that look back at decisions: their own tests hold
-// them.
+// elsewhere are calls that change the registry, the policy or the limits,
+// which the model takes as given, and those that look back at decisions: their
+// own tests hold them.
 var elsewhere = []string{"publishKey", "retireKey", "getAdmission", "putAdmission", "getRevocations", "putRevocations", "putGrace",
-	"listPolicies", "getPolicy", "putPolicy", "rollbackPolicy", "getDecision", "getPolicyDecision"}
+	"listPolicies", "getPolicy", "putPolicy", "rollbackPolicy", "getDecision", "getPolicyDecision", "listLimits", "putLimit"}
 
 // TestModelKnowsTheAPI: a call of the API that the model does not know is a
 // call whose authorization nobody has thought about twice.
