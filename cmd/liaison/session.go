@@ -40,16 +40,16 @@ func withClient(env *environment, profile *profileFlags, run func(ctx context.Co
 
 // waiting tells on standard error that the command waits, if it is for long
 // enough to wonder.
-func (env *environment) waiting(wait time.Duration, why error) {
+func (e *environment) waiting(wait time.Duration, why error) {
 	if wait < time.Second {
 		return
 	}
 	seconds := int(math.Ceil(wait.Seconds()))
-	if env.json {
-		_ = writeJSON(env.Stderr, map[string]any{"waiting_seconds": seconds, "why": why.Error()})
+	if e.json {
+		_ = writeJSON(e.Stderr, map[string]any{"waiting_seconds": seconds, "why": why.Error()})
 		return
 	}
-	fmt.Fprintf(env.Stderr, "liaison: waiting %d s, then it is tried again: %s\n", seconds, printable(why.Error()))
+	fmt.Fprintf(e.Stderr, "liaison: waiting %d s, then it is tried again: %s\n", seconds, printable(why.Error()))
 }
 
 // clientError gives an error of the client its exit code and its fix.

@@ -65,16 +65,6 @@ func newRig(t *testing.T, args ...string) *rig {
 	return r
 }
 
-// until waits for what another goroutine does.
-func until(t *testing.T, what string, f func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not in 30 s: %s", what)
-		}
-	}
-}
-
 // TestFaults: whatever becomes of the store, each charge is decided, by this
 // node's share at worst, and when the store is back the nodes count together
 // again, by themselves.
@@ -122,9 +112,9 @@ func TestFaults(t *testing.T) {
 				}
 				return !a.Alone
 			}
-			until(t, "counted together", shared)
+			redistest.Await(t, "counted together", shared)
 			fault.on(r)
-			until(t, "counted alone", func() bool { return r.Status() != nil || !shared() && r.Status() != nil })
+			redistest.Await(t, "counted alone", func() bool { return r.Status() != nil || !shared() && r.Status() != nil })
 			passed := 0
 			for range 20 {
 				a, err := r.Take(t.Context(), "ee", []Charge{c})
@@ -149,7 +139,7 @@ func TestFaults(t *testing.T) {
 			} else {
 				r.proxy.Set(redistest.Fault{})
 			}
-			until(t, "counted together again", func() bool { return r.Status() == nil && shared() })
+			redistest.Await(t, "counted together again", func() bool { return r.Status() == nil && shared() })
 			if n := testutil.ToFloat64(r.alone); n != 0 || !strings.Contains(r.log.String(), "used again") {
 				t.Errorf("metric %v, log %s", n, r.log)
 			}
@@ -233,7 +223,7 @@ func TestRepliesOutOfOrder(t *testing.T) {
 	r := newRig(t)
 	full := Charge{Key: "x", Limit: Limit{1, MaxWindow}, Cost: 1}
 	warm := func() bool { a, _ := r.Take(t.Context(), "warm", []Charge{full}); return !a.Alone }
-	until(t, "counted together", warm)
+	redistest.Await(t, "counted together", warm)
 	var all sync.WaitGroup
 	for round := range 40 {
 		delay := time.Duration(round%4) * 8 * time.Millisecond // about the timeout: some answers come just too late
@@ -348,7 +338,7 @@ func TestCluster(t *testing.T) {
 	if got := server.Do("CLUSTER ADDSLOTSRANGE 0 16383"); got != "+OK" {
 		t.Fatal(got)
 	}
-	until(t, "the cluster is up", func() bool { return server.Do("SET liaison:x 1") == "+OK" })
+	redistest.Await(t, "the cluster is up", func() bool { return server.Do("SET liaison:x 1") == "+OK" })
 	r, err := NewRedis(RedisConfig{Addresses: []string{server.Addr}, Cluster: true})
 	if err != nil {
 		t.Fatal(err)

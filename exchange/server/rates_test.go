@@ -300,28 +300,19 @@ func TestHandshakesAreLimited(t *testing.T) {
 	}
 	w.Clock.Advance(time.Hour)
 	for range 2 {
-		conn, err := tls.Dial("tcp", w.address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}) //nolint:gosec // to be refused
+		conn, err := tls.Dial("tcp", w.address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
 		if err == nil {
 			conn.Close()
 			t.Fatal("TLS 1.2 is taken")
 		}
 	}
-	awaitFailures(w)
+	redistest.Await(t, "both failures are counted", func() bool { return strings.Count(w.Log.String(), "handshake failed") >= 2 })
 	if n := count(3); n != 0 {
 		t.Errorf("%d handshakes after the failures of the same source", n)
 	}
 	w.Clock.Advance(time.Hour)
 	if !shakes() {
 		t.Error("it does not end")
-	}
-}
-
-// awaitFailures waits until both failures are counted.
-func awaitFailures(w *wire) {
-	for end := time.Now().Add(patience); strings.Count(w.Log.String(), "handshake failed") < 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			w.t.Fatal("no failures")
-		}
 	}
 }
 
@@ -382,7 +373,7 @@ func TestServersShareRedis(t *testing.T) {
 // readyz says.
 func (w *wire) sharing(want bool) {
 	w.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	redistest.Await(w.t, fmt.Sprint("counting together: ", want), func() bool {
 		resp, err := http.Get("http://" + w.Node.AdminAddr() + "/readyz?verbose")
 		must(w.t, err)
 		body, err := io.ReadAll(resp.Body)
@@ -391,13 +382,8 @@ func (w *wire) sharing(want bool) {
 		if resp.StatusCode != http.StatusOK {
 			w.t.Fatalf("without Redis a node is ready all the same: %s", body)
 		}
-		if alone := strings.Contains(string(body), "[!] limits: shared limits cannot be used"); alone != want {
-			return
-		}
-		if time.Now().After(end) {
-			w.t.Fatalf("sharing is not %v: %s", want, body)
-		}
-	}
+		return want != strings.Contains(string(body), "[!] limits: shared limits cannot be used")
+	})
 }
 
 // An operator sets a limit of one agency and of all: at once, with an entry

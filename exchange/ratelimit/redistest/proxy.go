@@ -32,10 +32,7 @@ type Proxy struct {
 // Before puts a proxy before an address until the test ends.
 func Before(t testing.TB, to string) *Proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t)
 	p := &Proxy{Addr: l.Addr().String(), to: to, l: l, conns: map[net.Conn]bool{}}
 	p.done.Go(p.run)
 	t.Cleanup(func() {
@@ -107,7 +104,7 @@ func (p *Proxy) keep(c net.Conn) func() {
 
 func (p *Proxy) carry(c net.Conn) {
 	defer p.keep(c)()
-	s, err := net.Dial("tcp", p.to)
+	s, err := dial(p.to)
 	if err != nil {
 		return
 	}
@@ -127,7 +124,7 @@ func (p *Proxy) carry(c net.Conn) {
 			continue
 		}
 		if f.Delay > 0 {
-			time.Sleep(f.Delay) // the fault itself
+			<-time.After(f.Delay) // the fault itself
 		}
 		out := b[:n]
 		if f.Answer != nil {

@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -58,12 +59,36 @@ func start(t testing.TB, args []string) *Server {
 
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l := listen(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return l
+}
+
+func dial(addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: time.Second}
+	return d.DialContext(context.Background(), "tcp", addr)
+}
+
+// Await waits for what happens elsewhere, and looks for it often.
+func Await(t testing.TB, what string, f func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); !f(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not in 30 s: %s", what)
+		}
+	}
 }
 
 // Up starts it, also again after Down, on the same port and with nothing in
@@ -72,25 +97,17 @@ func (s *Server) Up() {
 	s.TB.Helper()
 	_, port, _ := net.SplitHostPort(s.Addr)
 	args := append(slices.Clone(s.args[1:]), "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--logfile", filepath.Join(s.dir, "log"))
-	s.cmd = exec.Command(s.args[0], args...) //nolint:gosec // redis-server as found in PATH
+	s.cmd = exec.CommandContext(context.Background(), s.args[0], args...)
 	if err := s.cmd.Start(); err != nil {
 		s.TB.Fatal(err)
 	}
-	for until := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		if s.answers() {
-			return
-		}
-		if time.Now().After(until) {
-			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			s.TB.Fatalf("redis-server does not answer: %s", log)
-		}
-	}
+	Await(s.TB, "redis-server answers", s.answers)
 }
 
 // answers reports whether it speaks; a refusal for want of a password is an
 // answer too.
 func (s *Server) answers() bool {
-	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+	conn, err := dial(s.Addr)
 	if err != nil {
 		return false
 	}
@@ -128,7 +145,7 @@ func (s *Server) signal(sig syscall.Signal) {
 // line of the answer.
 func (s *Server) Do(command string) string {
 	s.TB.Helper()
-	conn, err := net.Dial("tcp", s.Addr)
+	conn, err := dial(s.Addr)
 	if err != nil {
 		s.TB.Fatal(err)
 	}
