@@ -395,6 +395,14 @@ func (failing) RollbackPolicy(context.Context, exchange.Caller, string, []byte) 
 	return nil, errFailing
 }
 
+func (failing) Limits(context.Context, exchange.Caller) ([]exchange.RateShown, error) {
+	return nil, errFailing
+}
+
+func (failing) SetRate(context.Context, exchange.Caller, exchange.RateChange) (*exchange.RateSet, error) {
+	return nil, errFailing
+}
+
 func (failing) Registry(context.Context) (*exchange.Registry, error) { return nil, errFailing }
 
 // Whatever fails, the answer is a documented 500 that says nothing.
@@ -411,6 +419,9 @@ func testEverythingFails(t *testing.T, w *wire) {
 		}
 		if a.path == api.AdmissionPath("ee/pbgb") && a.body != nil {
 			a.body = []byte(`{"roles":[],"suspended":true,"reason":"` + theReason + `"}`)
+		}
+		if a.path == api.RouteLimits && a.body != nil {
+			a.body = []byte(`{"name":"reads","quota":1,"window":60,"reason":"` + theReason + `"}`)
 		}
 		if a.path == api.GracePath("ee") {
 			a.body = []byte(`{"until":"2026-11-22T08:00:00Z","reason":"` + theReason + `"}`)

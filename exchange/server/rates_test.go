@@ -83,7 +83,7 @@ func TestEveryOperationIsLimited(t *testing.T) {
 			limit := of[a.method+" "+a.path]
 			switch {
 			case limit != "":
-			case a.method == http.MethodPut || a.method == http.MethodDelete || strings.HasSuffix(a.path, "/admission"), a.path == api.RouteLimits:
+			case a.method == http.MethodPut || a.method == http.MethodDelete || strings.HasSuffix(a.path, "/admission"), strings.HasSuffix(a.path, "/rollback"), a.path == api.RouteLimits:
 				limit = exchange.LimitChanges
 			default:
 				limit = exchange.LimitReads
@@ -454,6 +454,7 @@ func TestOperatorSetsLimits(t *testing.T) {
 		set(c.by, c.limit, c.agency, c.quota, c.window).want(t, c.status)
 	}
 	w.as("ee/pbgb", "unit").get(api.RouteLimits).want(t, http.StatusForbidden)
+	ops.do(http.MethodPut, api.RouteLimits, make([]byte, 100_000), "Content-Type", api.MediaJSON).want(t, http.StatusRequestEntityTooLarge)
 
 	// Nobody locks the operators out, themselves included.
 	set(ops, exchange.LimitChanges, "", 1, 3600).want(t, http.StatusOK)
