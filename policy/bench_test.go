@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"slices"
 	"syscall"
 	"testing"
@@ -178,10 +179,24 @@ func BenchmarkInput(b *testing.B) {
 	}
 }
 
-func BenchmarkBuildSamples(b *testing.B) {
-	for b.Loop() {
-		if _, err := Build(Samples()); err != nil {
-			b.Fatal(err)
-		}
+// BenchmarkBuild activates all that there is, and a change of one jurisdiction's rules.
+func BenchmarkBuild(b *testing.B) {
+	before := sampleSet(b)
+	one := Samples()
+	one.Rules["ee"] = Source{Files: maps.Clone(one.Rules["ee"].Files), Status: Sample, Seq: 2}
+	one.Rules["ee"].Files["send.rego"] = append(slices.Clone(one.Rules["ee"].Files["send.rego"]), "\n# changed\n"...)
+	for name, c := range map[string]struct {
+		before *Set
+		in     Inputs
+	}{"all": {nil, Samples()}, "one": {before, one}} {
+		b.Run(name, func(b *testing.B) {
+			begin, n := cpuTime(b), 0
+			for ; b.Loop(); n++ {
+				if _, err := BuildOn(c.before, c.in); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64((cpuTime(b)-begin).Milliseconds())/float64(n), "cpu-ms/op")
+		})
 	}
 }

@@ -34,8 +34,9 @@ func (b *builder) checkSteps(input, j string, layers ...*layer) {
 	if b.in.tested {
 		return
 	}
+	corpus := b.set.corpus(j)
 	for _, l := range layers {
-		for _, in := range b.set.corpus(j) {
+		for _, in := range corpus {
 			c := &stepCounter{cancel: topdown.NewCancel()}
 			e := &evaluation{ctx: context.Background(), cancel: c.cancel, reg: b.set.registry, tracer: c}
 			_, err := e.ask(l, in)
