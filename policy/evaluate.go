@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,8 @@ type Question struct {
 
 // Answer is a whole decision, and what each layer said to it.
 type Answer struct {
+	From, To string
+	Now      time.Time
 	Decision Decision
 	Layers   []LayerAnswer
 }
@@ -66,18 +69,68 @@ func (d *Desk) Evaluate(ctx context.Context, q Question) (*Answer, error) {
 		return nil, err
 	}
 	e := &evaluation{ctx: ctx, cancel: topdown.NewCancel(), reg: set.registry}
-	answer := &Answer{}
+	answer := &Answer{From: q.From, To: q.To, Now: q.Now}
 	e.heard = answer.hear
 	decisions, err := set.decideAll(e, r)
 	if err != nil {
 		return nil, err
 	}
 	answer.Decision = decisions[0]
-	answer.finish(set)
+	answer.finish()
 	if q.Trace {
 		return answer, answer.trace(ctx, d.in)
 	}
 	return answer, nil
+}
+
+// EvaluateInput decides a recorded input, as it was: facts, day and declarations stay those of the input.
+func (d *Desk) EvaluateInput(ctx context.Context, input []byte, trace bool) (*Answer, error) {
+	in, err := splitInput(input)
+	if err != nil {
+		return nil, err
+	}
+	r, err := readRecorded(in)
+	if err != nil {
+		return nil, err
+	}
+	set, err := Build(d.asked(Question{From: r.sender.ID, To: r.recipient.ID, Meta: input}))
+	if err != nil {
+		return nil, d.in.quoted(err)
+	}
+	answer := &Answer{From: r.sender.ID, To: r.recipient.ID, Now: r.now}
+	e := &evaluation{ctx: ctx, cancel: topdown.NewCancel(), reg: set.registry, heard: answer.hear}
+	if answer.Decision, err = set.redecide(e, r); err != nil {
+		return nil, err
+	}
+	answer.finish()
+	if trace {
+		return answer, answer.trace(ctx, d.in)
+	}
+	return answer, nil
+}
+
+// splitInput parts one object, as rules see it, into what all recipients share and what is one's own.
+func splitInput(input []byte) (Input, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(input, &all); err != nil {
+		return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
+	}
+	var parts [2]bytes.Buffer
+	for _, name := range sortedKeys(all) {
+		i := 0
+		if slices.Contains(ownMembers, name) {
+			i = 1
+		}
+		sep := ","
+		if parts[i].Len() == 0 {
+			sep = "{"
+		}
+		fmt.Fprintf(&parts[i], "%s%q:", sep, name)
+		if err := json.Compact(&parts[i], all[name]); err != nil {
+			return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
+		}
+	}
+	return Input{Shared: append(parts[0].Bytes(), '}'), Own: append(parts[1].Bytes(), '}')}, nil
 }
 
 var testPackage = regexp.MustCompile(`(?m)^package\s.*\.test\s*$`)
@@ -174,7 +227,7 @@ func (a *Answer) hear(s *says, input *ast.Term) {
 }
 
 // finish adds what the engine itself said: rules that are missing, what was required and not met.
-func (a *Answer) finish(*Set) {
+func (a *Answer) finish() {
 	if a.Decision.Verdict != Denied {
 		return
 	}

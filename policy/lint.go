@@ -566,6 +566,9 @@ func (l *linting) oneSided() {
 			if i.Kind != "treaty" || other == nil {
 				continue
 			}
+			if _, union := l.set.facts.treaty(j, i.ID); union {
+				continue // its parties count as those that declare it
+			}
 			if theirs, ok := other.instrument(i.ID); !ok || theirs.Kind != i.Kind || !slices.Contains(theirs.With, d.Jurisdiction) {
 				l.atDeclared(i.ID, "%s does not declare %s with %s: it carries nothing between them", j, i.ID, d.Jurisdiction)
 			}

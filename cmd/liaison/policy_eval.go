@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type evaluating struct {
 	drafting
 	meta, from, to, today, action, reason string
+	input                                 string
 	text                                  []string
 	trace, printMeta, printInput          bool
 }
@@ -52,8 +54,9 @@ The exit code is 0 if the package would be delivered or wait, 3 if it would be d
 	f.BoolVar(&e.printMeta, "print-meta", false, "print an example of meta for --from, and decide nothing")
 	f.BoolVar(&e.printInput, "print-input", false, "print the input that rules see, and nothing else")
 	f.BoolVar(&e.trace, "trace", false, "list each rule that was tried, and which condition did not hold")
-	for _, name := range []string{"from", "to"} {
-		_ = c.MarkFlagRequired(name)
+	f.StringVar(&e.input, "input", "", "decide a recorded input, such as --print-input prints, instead of a package")
+	for _, name := range []string{"meta", "from", "to", "today", "action"} {
+		c.MarkFlagsMutuallyExclusive("input", name)
 	}
 	return c
 }
@@ -100,6 +103,12 @@ type pendJSON struct {
 }
 
 func (e *evaluating) run(cmd *cobra.Command, dir string) error {
+	if e.input != "" {
+		return e.recorded(cmd, dir)
+	}
+	if e.from == "" || e.to == "" {
+		return usageError(errors.New("from whom, and to whom?"), "give --from AGENCY and --to AGENCY, or --input FILE")
+	}
 	q, err := e.question()
 	if err != nil {
 		return err
@@ -118,6 +127,25 @@ func (e *evaluating) run(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	answer, err := desk.Evaluate(cmd.Context(), q)
+	return e.tell(answer, err, dir)
+}
+
+// recorded decides an input from a file.
+func (e *evaluating) recorded(cmd *cobra.Command, dir string) error {
+	raw, err := os.ReadFile(e.input)
+	if err != nil {
+		return usageError(err, "give a file that you can read")
+	}
+	desk, err := e.open(dir)
+	if err != nil {
+		return err
+	}
+	answer, err := desk.EvaluateInput(cmd.Context(), raw, e.trace)
+	return e.tell(answer, err, dir)
+}
+
+// tell prints an answer, and ends the command as it says.
+func (e *evaluating) tell(answer *policy.Answer, err error, dir string) error {
 	var refused *policy.BuildError
 	switch {
 	case errors.As(err, &refused):
@@ -130,8 +158,8 @@ func (e *evaluating) run(cmd *cobra.Command, dir string) error {
 	if e.printInput {
 		return e.writeInput(answer.Decision.Input)
 	}
-	j := e.forJSON(q, answer)
-	if err := e.env.output().value(j, e.words(q, answer)); err != nil {
+	j := forJSON(answer)
+	if err := e.env.output().value(j, answerWords(answer)); err != nil {
 		return err
 	}
 	if answer.Decision.Verdict == policy.Denied {
@@ -178,9 +206,9 @@ func (e *evaluating) question() (q policy.Question, err error) {
 	return q, err
 }
 
-func (e *evaluating) forJSON(q policy.Question, a *policy.Answer) evaluated {
+func forJSON(a *policy.Answer) evaluated {
 	d := &a.Decision
-	j := evaluated{From: q.From, To: q.To, Today: q.Now.Format(time.DateOnly), Verdict: d.Verdict, Layers: a.Layers,
+	j := evaluated{From: a.From, To: a.To, Today: a.Now.Format(time.DateOnly), Verdict: d.Verdict, Layers: a.Layers,
 		Reasons: reasonsJSON(d.Reasons), Advice: reasonsJSON(d.Advice), Obligations: []obligationJSON{}, Pends: []pendJSON{}, Samples: append([]string{}, d.Sampled...)}
 	for _, o := range d.Obligations {
 		j.Obligations = append(j.Obligations, obligationJSON(o))
@@ -199,12 +227,12 @@ func reasonsJSON(list []policy.Reason) []reasonJSON {
 	return out
 }
 
-// words tells a decision: the verdict first, then why and what to do, then what each layer said.
-func (e *evaluating) words(q policy.Question, a *policy.Answer) string {
+// answerWords tells a decision: the verdict first, then why and what to do, then what each layer said.
+func answerWords(a *policy.Answer) string {
 	var b strings.Builder
 	d := &a.Decision
 	verdict := map[string]string{policy.Delivered: "would be delivered", policy.Pending: "would wait", policy.Denied: "would be denied"}[d.Verdict]
-	fmt.Fprintf(&b, "%s to %s on %s: %s\n", printable(q.From), printable(q.To), q.Now.Format(time.DateOnly), verdict)
+	fmt.Fprintf(&b, "%s to %s on %s: %s\n", printable(a.From), printable(a.To), a.Now.Format(time.DateOnly), verdict)
 	for _, r := range d.Reasons {
 		fmt.Fprintf(&b, "\n  %s: %s\n", printable(r.Code), printable(r.Text))
 		fmt.Fprintf(&b, "    said by %s, rule %s%s\n", printable(r.Layer), printable(r.Rule), sourceWords(r.Source))
