@@ -52,7 +52,7 @@ with what was found; 7: another change came first.`,
 		RunE: withClient(env, &p.profile, func(ctx context.Context, c *client.Client, args []string) error { return p.run(ctx, c, args[0]) }),
 	}
 	p.profile.add(c)
-	c.Flags().Int64Var(&p.seq, "seq", 0, "number of this state of the policy (default: that in force, plus one)")
+	c.Flags().Int64Var(&p.seq, "seq", 0, "number of this state of the policy (default: that in force, plus one if anything differs)")
 	c.Flags().StringVar(&p.status, "status", "", "sample or authoritative (default: that in force)")
 	c.Flags().BoolVar(&p.diff, "diff", false, "show the changed lines")
 	return c
@@ -103,11 +103,11 @@ func (p *pushing) pack(b *policy.Bundle, now *client.Policy, path string) ([]byt
 		return os.ReadFile(path)
 	}
 	b.Seq, b.Status = p.seq, p.status
-	if b.Seq == 0 {
-		b.Seq = now.Active.Seq + 1
-	}
 	if b.Status == "" {
 		b.Status = now.Active.Status
+	}
+	if b.Seq == 0 {
+		b.Seq = nextSeq(b, now)
 	}
 	key, err := policyKeyOf(p.env, &p.profile)
 	if err != nil {
@@ -118,6 +118,16 @@ func (p *pushing) pack(b *policy.Bundle, now *client.Policy, path string) ([]byt
 		return nil, usageError(err, policyDirectory)
 	}
 	return raw, err
+}
+
+// nextSeq is the seq of a directory that states none. What is in force as it
+// is keeps its seq, and so changes nothing; what nobody has signed yet does not.
+func nextSeq(b *policy.Bundle, now *client.Policy) int64 {
+	same := b.Status == now.Active.Status && maps.EqualFunc(b.Files, now.Files, func(body []byte, text string) bool { return string(body) == text })
+	if same && len(now.Active.Signed) > 0 {
+		return now.Active.Seq
+	}
+	return now.Active.Seq + 1
 }
 
 // policyKeyOf reads the policy key of the profile.
