@@ -33,6 +33,7 @@ const (
 	ActBringCRL    Action = "revocations.bring"
 	ActExplain     Action = "decision.explain"
 	ActInput       Action = "decision.input"
+	ActReplay      Action = "policy.replay"
 	ActGrace       Action = "revocations.grace"
 	ActPolicies    Action = "policy.list"
 	ActPolicy      Action = "policy.show"
@@ -90,6 +91,7 @@ var permissions = map[Action]permission{
 	ActAdmission:   {[]string{certs.RoleOperator}, audit.Consultation},
 	ActAdmit:       {[]string{certs.RoleOperator}, audit.Alteration},
 	ActBringCRL:    {everyone, audit.Alteration},
+	ActReplay:      {[]string{certs.RolePolicy}, audit.Consultation},
 	ActInput:       {[]string{certs.RolePolicy}, audit.Consultation},
 	ActExplain:     {[]string{certs.RoleUnit, certs.RoleDPO, certs.RolePolicy}, audit.Consultation},
 	ActGrace:       {[]string{certs.RoleOperator}, audit.Alteration},

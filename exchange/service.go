@@ -65,6 +65,7 @@ type Service struct {
 	activation sync.Mutex   // one change of policy at a time: sets come into force in the order of their entries
 	turning    sync.RWMutex // held from the commit of a change of policy until it is in force
 	inForce    inForce
+	replays    replaying
 	earlier    earlierSets // of policy, to explain and to replay
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 type Engine struct {
 	cfg   Config
 	set   atomic.Pointer[Set]
+	asked atomic.Int64
 	slots chan struct{} // as many evaluations at a time as there are processors
 }
 
@@ -59,6 +60,9 @@ func (e *Engine) Check(s *Set) error {
 	return nil
 }
 
+// Asked counts the calls of Decide: what can wait gives way while it moves.
+func (e *Engine) Asked() int64 { return e.asked.Load() }
+
 // AllowsSamples tells whether a Set with samples may be activated.
 func (e *Engine) AllowsSamples() bool { return e.cfg.AllowSamples }
 
@@ -71,6 +75,7 @@ func (e *Engine) Set() *Set { return e.set.Load() }
 // The timeout measures an evaluation, not the wait for a processor: under load calls queue before it starts. A ctx that
 // ends while one waits is an engine error too.
 func (e *Engine) Decide(ctx context.Context, r Request) ([]Decision, error) {
+	e.asked.Add(1)
 	select {
 	case e.slots <- struct{}{}:
 		defer func() { <-e.slots }()

@@ -216,3 +216,48 @@ func (s *Set) redecide(e *evaluation, r *recorded) (Decision, error) {
 	v.approvals(r.approvals)
 	return v.decision(r.Input), nil
 }
+
+// Reading is a recorded input that was read, to be decided by one or several Sets. It is safe for concurrent use.
+type Reading struct{ *recorded }
+
+// Read reads a recorded input. earlier, if it is not nil, is another recipient's of the same package: what both share is
+// not read again. The error wraps ErrInput.
+func Read(in Input, earlier *Reading) (r *Reading, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = nil, fmt.Errorf("%w: %v", ErrInput, p)
+		}
+	}()
+	var rec *recorded
+	if earlier != nil && &earlier.Shared[0] == &in.Shared[0] {
+		rec, err = readRecordedOwn(in, earlier.in.shared)
+	} else {
+		rec, err = readRecorded(in)
+	}
+	return &Reading{rec}, err
+}
+
+// Sender is the agency that sent, or asked.
+func (r *Reading) Sender() string { return r.sender.ID }
+
+// Originators are the agencies of other jurisdictions whose data are in the package.
+func (r *Reading) Originators() []string {
+	var ids []string
+	for _, o := range r.recorded.own.origins {
+		ids = append(ids, o.agency)
+	}
+	return ids
+}
+
+// DecideReading is Redecide of an input that was read.
+func (s *Set) DecideReading(ctx context.Context, timeout time.Duration, r *Reading) (d Decision, err error) {
+	cancel := topdown.NewCancel()
+	timer := time.AfterFunc(timeout, cancel.Cancel)
+	defer timer.Stop()
+	defer func() {
+		if p := recover(); p != nil {
+			d, err = Decision{}, fmt.Errorf("%w: panic: %v", ErrEngine, p)
+		}
+	}()
+	return s.redecide(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry, memo: s.memo}, r.recorded)
+}

@@ -3,7 +3,9 @@ package server_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	"github.com/liaison-exchange/liaison/exchange/node"
 	"github.com/liaison-exchange/liaison/exchange/server"
+	"github.com/liaison-exchange/liaison/policy"
 )
 
 func TestMain(m *testing.M) {
@@ -200,6 +203,44 @@ func testLookingBack(t *testing.T, w *wire, id string) {
 		author.get(path).want(t, http.StatusNotFound)
 	}
 	it.get(api.PolicyDecisionPath("it", id)).want(t, http.StatusForbidden)
+	testReplaying(t, author, id)
+}
+
+// testReplaying tries drafts of Italy on what was decided: its own rules, some
+// that would let the package go as far as Italy is concerned, and what is none.
+func testReplaying(t *testing.T, author *caller, id string) {
+	in := policy.Samples()
+	files := maps.Clone(in.Rules["it"].Files)
+	files["declared.json"] = in.Declared["it"].Files["declared.json"]
+	draft := func(j string) []byte {
+		b := policy.Bundle{Jurisdiction: j, Seq: 1, Status: policy.Sample, Files: files}
+		raw, err := b.Pack(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	try := func(j, query string, body []byte) reply {
+		return author.do(http.MethodPost, api.PolicyReplayPath(j)+query, body, "Content-Type", api.MediaBundle)
+	}
+	same := try("it", "?since=2020-01-01T00:00:00Z", draft("it")).want(t, http.StatusOK)
+	lines := bytes.Split(bytes.TrimSpace(same.body), []byte("\n"))
+	var last api.ReplayLine
+	if err := json.Unmarshal(lines[len(lines)-1], &last); err != nil || last.Summary == nil || last.Summary.Decisions == 0 || last.Summary.Unchanged != last.Summary.Decisions || len(last.Summary.Changes) != 0 {
+		t.Errorf("%v: %s", err, same.body)
+	}
+	try("by", "", draft("it")).want(t, http.StatusNotFound)
+	try("it", "?since=yesterday", draft("it")).want(t, http.StatusBadRequest)
+	try("it", "", bytes.Repeat([]byte("x"), policy.MaxBundleSize+1)).want(t, http.StatusRequestEntityTooLarge)
+	try("it", "", []byte("none")).want(t, http.StatusUnprocessableEntity)
+	files["send.rego"] = []byte("package jurisdiction.it.send\n")
+	try("it", "", draft("it")).want(t, http.StatusUnprocessableEntity)
+	files["send.rego"] = []byte("package jurisdiction.it.send\n\ndefault allow := false\n")
+	delete(files, "it_test.rego")
+	refuses := try("it", "?since=2020-01-01T00:00:00Z", draft("it")).want(t, http.StatusOK)
+	if !bytes.Contains(refuses.body, []byte(`"now_denied"`)) && !bytes.Contains(refuses.body, []byte(`"changes":{}`)) || bytes.Contains(refuses.body, []byte(id)) {
+		t.Errorf("%s", refuses.body)
+	}
 }
 
 // author is a policy officer of an agency, which may have one from now on.

@@ -265,7 +265,8 @@ func (c *call) stream(status int, media string, r io.Reader, size int64) error {
 	return err
 }
 
-// start sends the header of an answer and returns where its body goes.
+// start sends the header of an answer and returns where its body goes. A
+// negative size is not known.
 func (c *call) start(status int, media string, size int64) (io.Writer, error) {
 	w := &pacedWriter{w: c.w, guest: c.guest, pace: c.s.pace(http.NewResponseController(c.w).SetWriteDeadline)}
 	if c.r.ProtoMajor == 1 {
@@ -283,9 +284,11 @@ func (c *call) start(status int, media string, size int64) (io.Writer, error) {
 		return nil, fmt.Errorf("deadline of the answer: %w", err)
 	}
 	c.w.Header().Set("Content-Type", media)
-	c.w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	if size >= 0 {
+		c.w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	}
 	c.w.WriteHeader(status)
-	c.status, c.sent = status, size
+	c.status, c.sent = status, max(size, 0)
 	return w, nil
 }
 

@@ -50,6 +50,9 @@ var prosed = map[string]prose{
 	"getDecision": {summary: "Say why a decision is as it is", role: "unit, dpo, policy", answers: []int{200},
 		text:     "Layer by layer, by the rules that decided: what each said, by which rule, and the condition that decided it. For the sender's side, for a recipient that got the package, and for an originator that the decision names; a policy officer sees those of all agencies of the jurisdiction. Reasons that are not for the reader are left out.",
 		problems: []api.ProblemType{api.NotFound}},
+	"replayPolicy": {summary: "Say which past decisions would be others under a draft", role: "policy", answers: []int{200}, media: api.MediaLines,
+		text:     "The body is a bundle of the jurisdiction, unsigned or signed; nothing of it comes into force. Decides again what was decided since a time (30 days ago), of what the caller's jurisdiction may see. The answer is in JSON lines (ReplayLine): progress while it runs, then changes, newly allowed first and at most 1,000 of a kind, then the summary; without the summary it was cut off. One replay of a jurisdiction at a time.",
+		problems: []api.ProblemType{api.NotFound, api.PolicyRefused}},
 	"getPolicyDecision": {summary: "Read what the rules were asked in a decision, to make a test of it", role: "policy", answers: []int{200},
 		text:     "For the policy officers of the jurisdiction, of decisions that they may see; `common` for the baseline. What only the sender's side may know is replaced for all others.",
 		problems: []api.ProblemType{api.NotFound}},
@@ -204,7 +207,7 @@ var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
 var parameterSchemas = map[string]schema{
 	"id": text(patternUUID), "n": {"type": "integer", "minimum": 0, "maximum": 63}, "j": text(`^[a-z0-9-]{1,63}$`), "a": text(`^[a-z0-9-]{1,63}$`),
 	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
-	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "until": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
+	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "until": moment(), "since": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
 	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
 	api.HeaderConsultation: text(patternUUID), "Range": text(`^bytes=([0-9]+-[0-9]*|-[0-9]+)$`),
 }
@@ -269,6 +272,8 @@ func success(s *schemas, op operation, p prose, status int) schema {
 	}
 	names := []string{api.HeaderRequestID, "Content-Length", api.HeaderRateLimitPolicy, api.HeaderRateLimit}
 	switch {
+	case media == api.MediaLines:
+		names = names[:1] // its length is not known when it begins
 	case op.id == "postPackage":
 		names = append(names, "Location")
 	case status == http.StatusPartialContent:

@@ -58,6 +58,8 @@ var bodies = map[string]any{
 				Text: "Latvia takes data of at most 500 persons in one package.", Fix: "Send several packages, each for its case.", Source: "Law on Police (sample)",
 				File: "rules/lv/receive.rego", Line: 37}}}},
 		Revisions: map[string]string{"common": exampleDigest, "rules/lv": exampleDigest}, Engine: "liaison-policy/1 opa/1.22.2", Receipt: exampleReceipt},
+	"replayPolicy": api.ReplayLine{Change: &api.ReplayChange{Kind: "now_allowed", Decision: exampleDecision, Action: "send", At: exampleTime, From: "ee/pbgb", To: "lv/vp",
+		Was: api.ReplaySide{Verdict: "denied", Codes: []string{"too_many_subjects"}, Rules: []string{"lv-4"}}, Now: api.ReplaySide{Verdict: "delivered"}}},
 	"getPolicyDecision": api.RecordedInput{ID: exampleDecision, Package: exampleID, Recipient: "lv/vp", Verdict: "denied", Whole: true, Shared: json.RawMessage(`{"action":"send"}`),
 		Own: json.RawMessage(`{"recipient":{"id":"lv/vp"}}`), Receipt: exampleReceipt,
 		Said: []api.LayerSaid{{Package: "jurisdiction.lv.receive", Parts: map[string]string{"allow": "true", "deny": `{"too_many_subjects"}`}}}},

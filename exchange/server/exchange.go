@@ -14,6 +14,7 @@ type Exchange interface {
 	Post(ctx context.Context, c exchange.Caller, parts exchange.Parts) (*exchange.Accepted, error)
 	Decide(ctx context.Context, c exchange.Caller, dry exchange.DryRun) (*exchange.Decided, error)
 	Explain(ctx context.Context, c exchange.Caller, id string) (*exchange.Explained, error)
+	Replay(ctx context.Context, c exchange.Caller, jurisdiction string, bundle []byte, since time.Time, begun func() error, tell func(exchange.Replayed) error) error
 	DecisionInput(ctx context.Context, c exchange.Caller, jurisdiction, id string) (*exchange.RecordedInput, error)
 	List(ctx context.Context, c exchange.Caller, l exchange.Listing) (*exchange.Page, error)
 	Show(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)

@@ -343,6 +343,10 @@ func (failing) Explain(context.Context, exchange.Caller, string) (*exchange.Expl
 	return nil, errFailing
 }
 
+func (failing) Replay(context.Context, exchange.Caller, string, []byte, time.Time, func() error, func(exchange.Replayed) error) error {
+	return errFailing
+}
+
 func (failing) DecisionInput(context.Context, exchange.Caller, string, string) (*exchange.RecordedInput, error) {
 	return nil, errFailing
 }

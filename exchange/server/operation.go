@@ -33,6 +33,7 @@ var operations = []operation{
 	{id: "getAttachment", method: http.MethodGet, route: api.RouteAttachment, handle: getAttachment},
 	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, limit: exchange.LimitDecisions, handle: askDecision},
 	{id: "getDecision", method: http.MethodGet, route: api.RouteDecision, handle: getDecision},
+	{id: "replayPolicy", method: http.MethodPost, route: api.RoutePolicyReplay, query: []string{"since"}, media: api.MediaBundle, handle: replayPolicy},
 	{id: "getPolicyDecision", method: http.MethodGet, route: api.RoutePolicyDecision, handle: getPolicyDecision},
 	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
 

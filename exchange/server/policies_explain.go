@@ -50,7 +50,7 @@ func explanationOf(x *exchange.Explained) api.Explanation {
 }
 
 func getPolicyDecision(c *call) error {
-	j, err := c.policyOf()
+	j, err := c.policyName()
 	if err != nil {
 		return err
 	}
@@ -70,9 +70,9 @@ func getPolicyDecision(c *call) error {
 	return c.answer(http.StatusOK, out)
 }
 
-// policyOf is the {j} of the path: a jurisdiction, or common. What is neither
+// policyName is the {j} of the path: a jurisdiction, or common. What is neither
 // names nothing.
-func (c *call) policyOf() (string, error) {
+func (c *call) policyName() (string, error) {
 	j := c.param("j")
 	if _, _, err := certs.ParseAgencyID(j + "/x"); err != nil && j != policy.LayerCommon {
 		return "", refuse(exchange.NotFound, "jurisdiction-form", "", "")

@@ -40,6 +40,14 @@ func words(all ...string) schema {
 	return schema{"type": "string", "enum": enum}
 }
 
+// counts are numbers by name, or by two names.
+func counts(depth int) schema {
+	if depth == 0 {
+		return schema{"type": "integer", "minimum": 1}
+	}
+	return schema{"type": "object", "additionalProperties": counts(depth - 1)}
+}
+
 // refined says more of a field than its Go type: "Type.member", or ".member"
 // for every type that has it.
 var refined = map[string]schema{
@@ -61,6 +69,8 @@ var refined = map[string]schema{
 	"PolicyFinding.id": {"type": "string"}, "Policy.files": {"type": "object", "additionalProperties": schema{"type": "string"}}, ".needed": {"type": "integer", "minimum": 1},
 	".at": moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
+	"ReplayChange.kind": words("now_allowed", "now_pending", "now_denied", "obligations_changed"), "ReplayChange.action": words("send", "acknowledgement", "release", "dry_run"),
+	"ReplayChange.to": text(patternAgency), "PolicyFinding.id": text(`^[a-z-]+$`), "ReplaySide.rules": {"type": "array", "items": schema{"type": "string"}}, "ReplaySummary.changes": counts(1), "ReplaySummary.pairs": counts(2), "ReplaySummary.rules": counts(2), "ReplaySummary.declared": {"type": "boolean"},
 	"Because.kind": words("deny", "pend", "oblige", "advise"), "Because.line": {"type": "integer", "minimum": 1},
 	"RecordedInput.shared": {"type": "object", "additionalProperties": true}, "RecordedInput.own": {"type": "object", "additionalProperties": true},
 	"LayerSaid.package": {"type": "string"}, "LayerSaid.parts": {"type": "object", "additionalProperties": schema{"type": "string"}},
@@ -94,7 +104,7 @@ type schemas struct {
 }
 
 func newSchemas(t *testing.T) *schemas {
-	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/problem.go")}
+	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/replay.go", "../api/problem.go")}
 }
 
 // of returns a reference to the schema of a type of package api.
