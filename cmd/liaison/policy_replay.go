@@ -94,7 +94,7 @@ func replayDraft(ctx context.Context, env *environment, c *client.Client, jurisd
 		case out.json:
 			return writeJSON(out.w, line)
 		case line.Change != nil:
-			told = append(told, changeWords(line.Change))
+			told = append(told, changedWords(line.Change))
 			return nil
 		}
 		bar.end()
@@ -158,7 +158,7 @@ func writeCounts(b *strings.Builder, title string, counts map[string]int) {
 	}
 }
 
-func changeWords(c *api.ReplayChange) string {
+func changedWords(c *api.ReplayChange) string {
 	i := slices.IndexFunc(changeOrder, func(k struct{ kind, words string }) bool { return k.kind == c.Kind })
 	words := c.Kind
 	if i >= 0 {
