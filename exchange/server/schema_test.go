@@ -70,7 +70,7 @@ var refined = map[string]schema{
 	".at": moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.kind": words("now_allowed", "now_pending", "now_denied", "obligations_changed"), "ReplayChange.action": words("send", "acknowledgement", "release", "dry_run"),
-	"ReplayChange.to": text(patternAgency), "PolicyFinding.id": text(`^[a-z-]+$`), "ReplaySide.rules": {"type": "array", "items": schema{"type": "string"}}, "ReplaySummary.changes": counts(1), "ReplaySummary.pairs": counts(2), "ReplaySummary.rules": counts(2), "ReplaySummary.declared": {"type": "boolean"},
+	"ReplayChange.to": text(patternAgency), "ReplaySide.rules": {"type": "array", "items": schema{"type": "string"}}, "ReplaySummary.changes": counts(1), "ReplaySummary.pairs": counts(2), "ReplaySummary.rules": counts(2), "ReplaySummary.declared": {"type": "boolean"},
 	"Because.kind": words("deny", "pend", "oblige", "advise"), "Because.line": {"type": "integer", "minimum": 1},
 	"RecordedInput.shared": {"type": "object", "additionalProperties": true}, "RecordedInput.own": {"type": "object", "additionalProperties": true},
 	"LayerSaid.package": {"type": "string"}, "LayerSaid.parts": {"type": "object", "additionalProperties": schema{"type": "string"}},
