@@ -151,6 +151,14 @@ func (p *pack) instrument(recipient string) string {
 	return "valid"
 }
 
+// instrumentOf returns an instrument as a jurisdiction declares it, or the Union in its name.
+func (s *Set) instrumentOf(j, id string) (Instrument, bool) {
+	if i, ok := s.declared[j].instrument(id); ok {
+		return i, true
+	}
+	return s.facts.treaty(j, id)
+}
+
 // europolMay reports whether what Europol has with the recipient carries data of persons: that is no matter of what the
 // two declare.
 func (p *pack) europolMay(recipient string) bool {
@@ -163,10 +171,7 @@ func (p *pack) treaty(by, with string) (Instrument, bool) {
 	if d == nil {
 		return Instrument{}, false
 	}
-	i, ok := d.instrument(p.claims.instrument)
-	if !ok {
-		i, ok = p.set.facts.treaty(by, p.claims.instrument)
-	}
+	i, ok := p.set.instrumentOf(by, p.claims.instrument)
 	carries := by != p.r.Sender.Jurisdiction || slices.Contains(i.Bases, p.claims.basis)
 	return i, ok && i.Kind == "treaty" && slices.Contains(i.With, with) && carries
 }

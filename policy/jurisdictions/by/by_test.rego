@@ -36,3 +36,9 @@ test_onward if {
 	onward.allow with input as derived(example.onward, {"imminent": true})
 	onward.oblige == {"consult_originator"} with input as derived(example.onward, {"imminent": true})
 }
+
+test_europol_for_vital_interests if {
+	derogation := claimed(example.receive, {"transfer_basis": "europol_25_5"})
+	receive.deny == {"vital_interests_only"} with input as derogation
+	count(receive.deny) == 0 with input as claimed(derogation, {"urgency": {"level": "routine", "ground": "life"}})
+}

@@ -47,6 +47,7 @@ test_use_is_reported_from_outside_only if {
 }
 
 test_reads_estonian_and_english if {
+	receive.allow with input as example.receive
 	count(receive.deny) == 0 with input as claimed(example.receive, {"language": "et"})
 	receive.deny == {"language_not_accepted"} with input as claimed(example.receive, {"language": "lv"})
 }

@@ -18,6 +18,7 @@ report(base) := claimed(derived(base, {"personal": false, "subjects": 0}), {"con
 test_sends_reports if {
 	send.allow with input as report(example.send)
 	count(send.deny) == 0 with input as report(example.send)
+	send.oblige == {"no_onward"} with input as report(example.send)
 	send.deny == {"advisory_mission_subjects", "operational_not_accepted"} with input as example.send
 }
 
@@ -37,6 +38,8 @@ test_receives_reports if {
 
 test_onward if {
 	onward.allow with input as report(example.onward)
+	onward.allow with input as recipient(report(example.onward), {"jurisdiction": "ua", "led_bound": false})
+	onward.oblige == {"consult_originator", "no_judicial_use"} with input as report(example.onward)
 	not onward.allow with input as example.onward
 	not onward.allow with input as recipient(report(example.onward), {"jurisdiction": "us", "led_bound": false})
 }

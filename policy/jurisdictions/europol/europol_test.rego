@@ -25,6 +25,7 @@ test_the_purpose_of_the_provider if {
 }
 
 test_receives_with_a_purpose if {
+	receive.allow with input as incoming
 	receive.deny == {"purpose_not_accepted"} with input as example.receive
 	count(receive.deny) == 0 with input as incoming
 	receive.deny == {"language_not_accepted"} with input as claimed(incoming, {"language": "fr"})
@@ -38,5 +39,6 @@ test_other_schemes_are_x4 if {
 
 test_onward if {
 	onward.allow with input as example.onward
+	{"code": "purposes_only", "params": {"purposes": ["investigation"]}} in onward.oblige with input as example.onward
 	not onward.allow with input as recipient(example.onward, {"led_bound": false, "tier": "t4"})
 }

@@ -42,6 +42,8 @@ deny contains "handling_not_accepted" if {
 #   code: evaluation_as_received
 #   text:
 #     en: "Graded 3x5x2: the digit is the source, the letter the information. Keep it as received; a mapping to another scheme never upgrades."
+#   fix:
+#     en: Keep the grade as it is, and name its scheme wherever you quote it.
 #   source: Authorised Professional Practice, intelligence report (sample); Regulation (EU) 2016/794 art 29
 advise contains "evaluation_as_received" if input.claimed.evaluation.scheme == "3x5x2"
 

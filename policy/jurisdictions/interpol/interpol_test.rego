@@ -32,5 +32,6 @@ test_receives if {
 
 test_onward if {
 	onward.allow with input as example.onward
+	{"code": "purposes_only", "params": {"purposes": ["investigation"]}} in onward.oblige with input as example.onward
 	onward.deny == {"tier_not_accepted"} with input as recipient(example.onward, {"tier": "t4"})
 }

@@ -27,6 +27,8 @@ advise contains x if some x in base.advise
 #   code: compliance_review
 #   text:
 #     en: What goes to this country waits for a check of compliance.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Measure of the General Secretariat of 10 March 2022 (sample)
 pend contains "compliance_review" if input.recipient.jurisdiction == "ru"
 

@@ -36,6 +36,7 @@ test_suspended_countries if {
 }
 
 test_languages if {
+	receive.allow with input as example.receive
 	receive.deny == {"language_not_accepted"} with input as claimed(example.receive, {"language": "et"})
 	receive.advise == {"translation_needed"} with input as claimed(example.receive, {"language": "fr"})
 	count(receive.advise) == 0 with input as claimed(example.receive, {"language": "it"})
@@ -45,4 +46,5 @@ test_onward if {
 	onward.allow with input as example.onward
 	onward.oblige == {"no_judicial_use"} with input as example.onward
 	not onward.allow with input as recipient(example.onward, {"led_bound": false, "adequate": false})
+	onward.allow with input as recipient(example.onward, {"led_bound": false, "adequate": true})
 }

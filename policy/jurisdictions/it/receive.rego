@@ -39,5 +39,7 @@ deny contains "language_not_accepted" if not input.claimed.language in {"it", "f
 #   code: translation_needed
 #   text:
 #     en: A package that is not in Italian is translated before it reaches the prosecutor.
+#   fix:
+#     en: Send a translation with the package, or leave time for one.
 #   source: Code of Criminal Procedure art 109 (sample)
 advise contains "translation_needed" if input.claimed.language != "it"

@@ -27,6 +27,8 @@ advise contains x if some x in base.advise
 #   code: national_review
 #   text:
 #     en: A package about organised crime in a prosecution waits for the head of duty, who asks the prosecutor.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Code of Criminal Procedure art 329 (sample)
 pend contains "national_review" if {
 	input.claimed.purpose == "prosecution"

@@ -28,7 +28,10 @@ test_profiles_are_reviewed_unless_urgent if {
 	count(send.pend) == 0 with input as derived(profiled, {"imminent": true})
 }
 
-test_languages if receive.deny == {"language_not_accepted"} with input as claimed(example.receive, {"language": "et"})
+test_languages if {
+	receive.allow with input as example.receive
+	receive.deny == {"language_not_accepted"} with input as claimed(example.receive, {"language": "et"})
+}
 
 test_bulk if {
 	receive.deny == {"too_many_subjects"} with input as derived(example.receive, {"subjects": 501})
@@ -43,4 +46,6 @@ test_erases_after_three_years if {
 test_onward_stays_with_protected_countries if {
 	onward.allow with input as example.onward
 	not onward.allow with input as recipient(example.onward, {"led_bound": false, "tier": "t3"})
+	onward.allow with input as recipient(example.onward, {"led_bound": false, "tier": "t2"})
+	{"code": "purposes_only", "params": {"purposes": ["investigation"]}} in onward.oblige with input as example.onward
 }

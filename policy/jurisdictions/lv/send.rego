@@ -43,6 +43,8 @@ deny contains "offence_too_light" if {
 #   code: national_review
 #   text:
 #     en: A package that rests on a profile waits for the head of duty.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Law on Police (sample)
 pend contains "national_review" if {
 	input.claimed.profiling_used == true

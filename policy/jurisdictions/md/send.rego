@@ -42,6 +42,8 @@ deny contains "counterpart_not_accepted" if {
 #   code: national_review
 #   text:
 #     en: Matters of a political or military character wait for the head of duty.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Law on the police (sample)
 pend contains "national_review" if {
 	input.claimed.sensitive_matter in {"political", "military"}

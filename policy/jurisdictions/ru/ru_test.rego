@@ -42,3 +42,9 @@ test_onward if {
 test_interpol_checks if {
 	"compliance_review" in send.pend with input as recipient(vital, {"jurisdiction": "interpol"})
 }
+
+test_europol_for_vital_interests if {
+	derogation := claimed(example.receive, {"transfer_basis": "europol_25_5"})
+	receive.deny == {"vital_interests_only"} with input as derogation
+	count(receive.deny) == 0 with input as claimed(derogation, {"urgency": {"level": "routine", "ground": "life"}})
+}

@@ -62,5 +62,7 @@ oblige contains "dpo_notice" if input.derived.personal == true
 #   code: compliance_review
 #   text:
 #     en: What goes through INTERPOL waits for a check of compliance.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Measure of the General Secretariat of INTERPOL of 10 March 2022
 pend contains "compliance_review" if input.recipient.jurisdiction == "interpol"

@@ -31,6 +31,7 @@ test_terrorism_waits if {
 test_secrecy_outside if "named_recipients_only" in send.oblige with input as facts(example.send, {"route": "outside"})
 
 test_nordic_languages if {
+	receive.allow with input as example.receive
 	count(receive.deny) == 0 with input as claimed(example.receive, {"language": "da"})
 	receive.deny == {"language_not_accepted"} with input as claimed(example.receive, {"language": "fi"})
 }

@@ -43,6 +43,8 @@ deny contains "retention_too_long" if {
 #   code: national_review
 #   text:
 #     en: A package about terrorism waits for the head of duty, who asks the Security Service.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Public Access to Information and Secrecy Act ch 18 (sample)
 pend contains "national_review" if {
 	"terrorism" in input.claimed.crime_areas

@@ -39,5 +39,7 @@ deny contains "counterpart_not_accepted" if input.recipient.jurisdiction in {"by
 #   code: national_review
 #   text:
 #     en: Matters of a military character wait for the head of duty.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Law on the National Police (sample)
 pend contains "national_review" if input.claimed.sensitive_matter == "military"

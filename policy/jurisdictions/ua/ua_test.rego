@@ -20,6 +20,11 @@ test_not_to_belarus if send.deny == {"counterpart_not_accepted"} with input as t
 
 test_military_matters_wait if send.pend == {"national_review"} with input as claimed(example.send, {"sensitive_matter": "military"})
 
+test_not_from_russia if {
+	russian := object.union(example.receive, {"sender": object.union(example.receive.sender, {"jurisdiction": "ru"})})
+	receive.deny == {"counterpart_not_accepted"} with input as russian
+}
+
 test_receives if {
 	receive.allow with input as example.receive
 	"no_automated_matching" in receive.oblige with input as example.receive
@@ -28,5 +33,7 @@ test_receives if {
 
 test_onward if {
 	onward.allow with input as example.onward
+	onward.allow with input as recipient(example.onward, {"led_bound": false, "tier": "t2"})
+	not onward.allow with input as recipient(example.onward, {"led_bound": false, "tier": "t3"})
 	onward.deny == {"onward_not_allowed"} with input as recipient(example.onward, {"jurisdiction": "by"})
 }

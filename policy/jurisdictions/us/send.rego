@@ -37,6 +37,8 @@ oblige contains "named_recipients_only" if input.derived.personal == true
 #   code: national_review
 #   text:
 #     en: A package about terrorism waits for the head of duty, who clears it with the owner of the information.
+#   fix:
+#     en: Let the head of duty approve.
 #   source: Executive Order 12333 (sample)
 pend contains "national_review" if {
 	"terrorism" in input.claimed.crime_areas
