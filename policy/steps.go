@@ -12,7 +12,7 @@ import (
 
 // maxSteps is how many steps of evaluation a layer may take on any input of the worst-case corpus. It counts, rather
 // than measures time, so that the same rules are refused everywhere. The baseline takes some 300 on the largest
-// input; memory is bounded by steps too, since no allowed builtin makes a large value of small ones.
+// input; memory is bounded by steps too, since no step makes a large value (maxValue).
 const maxSteps = 20_000
 
 // stepCounter counts evaluation steps and cancels at the limit.
