@@ -13,7 +13,7 @@ import (
 )
 
 // TestPolicyDocs follows docs/policy.md to the letter: each block of commands runs, in order and in one directory, and
-// every line of what the page shows of its output is in it.
+// every line of what the page shows of its output is in it. What the page has in a terminal of its own runs beside them.
 func TestPolicyDocs(t *testing.T) {
 	page, err := os.ReadFile("../../docs/policy.md")
 	must(t, err)
@@ -25,7 +25,14 @@ func TestPolicyDocs(t *testing.T) {
 	work := filepath.Join(dir, "work")
 	must(t, os.Mkdir(work, 0o700))
 	ran, said := 0, ""
-	for _, m := range regexp.MustCompile("(?s)```(sh|text)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile("(?s)```(sh|text|console)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		if m[1] == "console" {
+			words := strings.Fields(m[2]) // liaison demo --dir DIR
+			stop, err := runDemo(filepath.Join(work, words[len(words)-1]))
+			must(t, err)
+			t.Cleanup(func() { must(t, stop()) })
+			continue
+		}
 		if m[1] == "text" {
 			for _, line := range strings.Split(strings.TrimSpace(m[2]), "\n") {
 				if !strings.Contains(said, line) {
@@ -44,7 +51,7 @@ func TestPolicyDocs(t *testing.T) {
 			t.Fatalf("%v\n%s\n%s", err, m[2], said)
 		}
 	}
-	if ran < 7 {
+	if ran < 10 {
 		t.Errorf("%d blocks of commands", ran)
 	}
 }

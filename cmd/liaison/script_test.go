@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -69,19 +70,31 @@ func startDemo(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: demo DIR")
 	}
-	dir := ts.MkAbs(args[0])
+	stop, err := runDemo(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(stop()) })
+}
+
+// runDemo runs the demo with everything in dir, until stop. It returns when
+// dir/demo.json says that one may begin.
+func runDemo(dir string) (stop func() error, err error) {
 	cmd := exec.Command("liaison", "demo", "--json", "--dir", dir)
 	cmd.Path, cmd.Env = os.Args[0], append(os.Environ(), asProcess+"=1")
 	out, err := cmd.StdoutPipe()
-	ts.Check(err)
+	if err != nil {
+		return nil, err
+	}
 	cmd.Stderr = cmd.Stdout
-	ts.Check(cmd.Start())
-	ts.Defer(func() {
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop = func() error {
 		_ = cmd.Process.Signal(os.Interrupt)
 		if err := cmd.Wait(); err != nil {
-			ts.Fatalf("demo: %v", err)
+			return fmt.Errorf("demo: %w", err)
 		}
-	})
+		return nil
+	}
 	lines := bufio.NewScanner(out)
 	var told []string
 	for lines.Scan() {
@@ -89,11 +102,10 @@ func startDemo(ts *testscript.TestScript, neg bool, args []string) {
 		if strings.HasPrefix(lines.Text(), `{"dir":`) && strings.Contains(lines.Text(), `"done":true`) {
 			go func() { _, _ = io.Copy(io.Discard, out) }()
 			_, err := os.Stat(filepath.Join(dir, "demo.json"))
-			ts.Check(err)
-			return
+			return stop, err
 		}
 	}
-	ts.Fatalf("the demo did not get to its end:\n%s", strings.Join(told, "\n"))
+	return nil, errors.Join(stop(), fmt.Errorf("the demo did not get to its end:\n%s", strings.Join(told, "\n")))
 }
 
 // startServing is the script command `serving FILE COMMAND...`: liaison runs
