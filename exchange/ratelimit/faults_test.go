@@ -246,7 +246,8 @@ func TestRepliesOutOfOrder(t *testing.T) {
 // nothing else.
 func TestRedisOfOneUserOverTLS(t *testing.T) {
 	dir, pool := certificate(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
