@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange/node"
 )
 
 // notLaw stands wherever the demo's policies decide.
@@ -17,6 +18,7 @@ const notLaw = "The policies are samples, written by this project: not the law o
 
 func newDemo(env *environment) *cobra.Command {
 	var o demo.Options
+	var redis string
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a whole exchange with sample countries and tell a story on it",
@@ -31,20 +33,34 @@ that you can try more in a second terminal.
 With --dir everything is kept: profiles under DIR/profiles, sample metadata
 under DIR/meta, and DIR/demo.json, which is written last: who sees that file
 may start (after --once it tells what was, not what runs). A directory of an
-earlier demo is taken up again.`,
+earlier demo is taken up again.
+
+With --redis the limits are counted in that Redis (6 or later, or Valkey), as
+several nodes of an exchange do, and by the exchange itself while it cannot be
+used: the admin listener's /readyz?verbose then says so. The URL has the form
+redis://[user:password@]host:port[/database]; to another machine it is
+rediss://, for TLS. It is not kept in DIR.`,
 		Example: `  liaison demo
   liaison demo --once --dir demo-data
-  liaison demo --once --json`,
+  liaison demo --once --json
+  liaison demo --redis redis://127.0.0.1:6379`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			t := teller{w: env.Stdout, json: env.json, color: env.color(env.Stdout), once: o.Once, kept: o.Dir != ""}
 			o.Begin, o.Tell, o.End = t.begin, t.tell, t.end
+			if c.Flags().Changed("redis") {
+				var err error
+				if o.Redis, err = node.ParseRedis(redis); err != nil {
+					return usageError(fmt.Errorf("--redis: %w", err), "for one on this machine: --redis redis://127.0.0.1:6379")
+				}
+			}
 			tuneMemory()
 			return demo.Run(c.Context(), o)
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "dir", "", "keep everything in this directory (default: a temporary one, removed at the end)")
 	c.Flags().BoolVar(&o.Once, "once", false, "end after the story; the exit code says whether all went as told")
+	c.Flags().StringVar(&redis, "redis", "", "count the limits in the Redis at this URL (default: in the exchange itself)")
 	_ = c.MarkFlagDirname("dir")
 	return c
 }
@@ -57,11 +73,18 @@ type teller struct {
 
 func (t teller) begin(dir string, r demo.Ready) {
 	if t.json {
-		_ = writeJSON(t.w, map[string]any{"server": r.Server, "admin": r.Admin, "dir": dir, "note": notLaw})
+		line := map[string]any{"server": r.Server, "admin": r.Admin, "dir": dir, "note": notLaw}
+		if r.Redis != "" {
+			line["redis"] = r.Redis
+		}
+		_ = writeJSON(t.w, line)
 		return
 	}
 	fmt.Fprintf(t.w, "An exchange runs at %s, for this machine only.\n%s\n", r.Server, notLaw)
 	fmt.Fprintf(t.w, "Five agencies take part: %s.\n", strings.Join(demo.Agencies, ", "))
+	if r.Redis != "" {
+		fmt.Fprintf(t.w, "Its limits are counted in the Redis at %s, and by itself while that cannot be used.\n", printable(r.Redis))
+	}
 }
 
 func (t teller) tell(s demo.Step) {

@@ -41,16 +41,17 @@ func TestLimitsReachTheServer(t *testing.T) {
 func TestRatesAndRedisAreChecked(t *testing.T) {
 	minute := Duration(time.Minute)
 	for want, cfg := range map[string]Config{
-		"":                          {Limits: Limits{Rates: map[string]Rate{"packages": {5, minute}}, Agencies: map[string]map[string]Rate{"ee/pbgb": {"bytes": {1, minute}}}}},
-		"parcels: no such limit":    {Limits: Limits{Rates: map[string]Rate{"parcels": {5, minute}}}},
-		"quota: from 1":             {Limits: Limits{Rates: map[string]Rate{"packages": {0, minute}}}},
-		"window: whole seconds":     {Limits: Limits{Rates: map[string]Rate{"packages": {1, Duration(1500 * time.Millisecond)}}}},
-		"before any agency":         {Limits: Limits{Agencies: map[string]map[string]Rate{"ee/pbgb": {"handshakes": {1, minute}}}}},
-		"limits: agencies: ":        {Limits: Limits{Agencies: map[string]map[string]Rate{"EE": {}}}},
-		"redis: addresses":          {Redis: &Redis{}},
-		"at most 20ms":              {Redis: &Redis{Addresses: []string{"127.0.0.1:1"}, Timeout: Duration(time.Second)}},
-		"is another machine":        {Redis: &Redis{Addresses: []string{"10.0.0.1:6379"}}},
-		"certificate and key go to": {Redis: &Redis{Addresses: []string{"127.0.0.1:1"}, Key: "k"}},
+		"":                            {Limits: Limits{Rates: map[string]Rate{"packages": {5, minute}}, Agencies: map[string]map[string]Rate{"ee/pbgb": {"bytes": {1, minute}}}}},
+		"parcels: no such limit":      {Limits: Limits{Rates: map[string]Rate{"parcels": {5, minute}}}},
+		"quota: from 1":               {Limits: Limits{Rates: map[string]Rate{"packages": {0, minute}}}},
+		"window: whole seconds":       {Limits: Limits{Rates: map[string]Rate{"packages": {1, Duration(1500 * time.Millisecond)}}}},
+		"before any agency":           {Limits: Limits{Agencies: map[string]map[string]Rate{"ee/pbgb": {"handshakes": {1, minute}}}}},
+		"limits: agencies: ":          {Limits: Limits{Agencies: map[string]map[string]Rate{"EE": {}}}},
+		"redis: addresses":            {Redis: &Redis{}},
+		"at most 20ms":                {Redis: &Redis{Addresses: []string{"127.0.0.1:1"}, Timeout: Duration(time.Second)}},
+		"is another machine":          {Redis: &Redis{Addresses: []string{"10.0.0.1:6379"}}},
+		"127.example:6379 is another": {Redis: &Redis{Addresses: []string{"127.0.0.1:1", "127.example:6379"}}},
+		"certificate and key go to":   {Redis: &Redis{Addresses: []string{"127.0.0.1:1"}, Key: "k"}},
 	} {
 		err := errors.Join(cfg.Limits.check(), cfg.Redis.check())
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -62,7 +63,7 @@ func TestRatesAndRedisAreChecked(t *testing.T) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
-	for _, url := range []string{"http://a:1", "redis://u:secret@a:x", "::"} {
+	for _, url := range []string{"http://a:1", "redis://u:secret@a:x", "::", "unix://u:secret@/tmp/redis.sock", "redis://u:secret@a:7"} {
 		if _, err := ParseRedis(url); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", url, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,25 +80,39 @@ func (r *Redis) check() error {
 	case (r.Certificate == "") != (r.Key == ""):
 		return errors.New("redis: certificate and key go together")
 	}
-	if r.CA != "" || r.system || r.Plain {
-		return nil
-	}
-	for _, addr := range r.Addresses {
-		if host, _, _ := strings.Cut(addr, ":"); host != "localhost" && !strings.HasPrefix(host, "127.") && !strings.HasPrefix(addr, "[::1]:") {
-			return fmt.Errorf("redis: %s is another machine (fix: name the ca of its certificate, or write plain: true to go without TLS)", addr)
-		}
+	if addr := r.exposed(); addr != "" {
+		return fmt.Errorf("redis: %s is another machine (fix: name the ca of its certificate, or write plain: true to go without TLS)", addr)
 	}
 	return nil
 }
 
+// exposed is an address to which counts and password would go without TLS
+// though nobody said that they may; empty: there is none.
+func (r *Redis) exposed() string {
+	if r.CA != "" || r.system || r.Plain {
+		return ""
+	}
+	for _, addr := range r.Addresses {
+		host, _, _ := net.SplitHostPort(addr)
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return addr
+		}
+	}
+	return ""
+}
+
 // ParseRedis reads redis://[user:password@]host:port[/database], with rediss
-// for TLS by the system's authorities.
+// for TLS by the system's authorities. To another machine it is rediss.
 func ParseRedis(url string) (*Redis, error) {
 	o, err := ratelimit.ParseURL(url)
 	if err != nil {
 		return nil, err
 	}
-	return &Redis{Addresses: o.Addresses, User: o.User, password: o.Password, Database: o.Database, system: o.TLS != nil, Nodes: 1}, nil
+	r := &Redis{Addresses: o.Addresses, User: o.User, password: o.Password, Database: o.Database, system: o.TLS != nil, Nodes: 1}
+	if addr := r.exposed(); addr != "" {
+		return nil, fmt.Errorf("%s is another machine: only with TLS, as rediss://", addr)
+	}
+	return r, nil
 }
 
 // openLimiter opens what counts; without Redis the server has its own.
@@ -145,7 +161,7 @@ func (r *Redis) tls() (*tls.Config, error) {
 	if r.CA == "" && !r.system {
 		return nil, nil
 	}
-	host, _, _ := strings.Cut(r.Addresses[0], ":")
+	host, _, _ := net.SplitHostPort(r.Addresses[0])
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
 	if r.Cluster || r.Sentinel != "" {
 		cfg.ServerName = "" // each by its own name

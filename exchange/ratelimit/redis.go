@@ -38,7 +38,7 @@ type RedisConfig struct {
 // TLS. What is wrong is said without the password.
 func ParseURL(url string) (RedisConfig, error) {
 	o, err := redis.ParseURL(url)
-	if err != nil {
+	if err != nil || o.Network != "tcp" { // the library knows unix: too
 		return RedisConfig{}, errors.New("not of the form redis://[user:password@]host:port[/database], or rediss:// for TLS")
 	}
 	return RedisConfig{Addresses: []string{o.Addr}, User: o.Username, Password: o.Password, Database: o.DB, TLS: o.TLSConfig}, nil

@@ -25,13 +25,18 @@ type Ready struct {
 	Server   string   `json:"server"` // URL of the API
 	Admin    string   `json:"admin"`  // URL of health and metrics
 	PID      int      `json:"pid"`
-	Packages []string `json:"packages"` // accepted in the story
+	Redis    string   `json:"redis,omitempty"` // host and port of where limits are counted; empty: in the exchange itself
+	Packages []string `json:"packages"`        // accepted in the story
 }
 
 // Options says how a demo runs.
 type Options struct {
 	Dir  string // kept; empty: a temporary one that is removed at the end
 	Once bool   // end after the story
+
+	// Redis is where this run counts its limits; nil: in the exchange itself.
+	// The directory does not keep it, since it may hold a password.
+	Redis *node.Redis
 
 	Begin func(dir string, r Ready) // told when the server runs; may be nil
 	Tell  func(Step)                // told each step
@@ -54,7 +59,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	n, closeLog, err := w.start(ctx)
+	n, closeLog, err := w.start(ctx, o.Redis)
 	if err != nil {
 		return err
 	}
@@ -87,10 +92,13 @@ func removeStale(path string) error {
 }
 
 // start starts the world's exchange; it logs to a file.
-func (w *World) start(ctx context.Context) (*node.Node, func(), error) {
+func (w *World) start(ctx context.Context, redis *node.Redis) (*node.Node, func(), error) {
 	cfg, err := w.NodeConfig()
 	if err != nil {
 		return nil, nil, err
+	}
+	if redis != nil {
+		cfg.Redis = redis
 	}
 	log, err := os.OpenFile(w.path(LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -116,6 +124,9 @@ func stop(n *node.Node) error {
 // run tells the story on the running exchange and serves on.
 func (w *World) run(ctx context.Context, n *node.Node, o Options) error {
 	ready := Ready{Server: "https://" + n.Addr(), Admin: "http://" + n.AdminAddr(), PID: os.Getpid(), Packages: []string{}}
+	if o.Redis != nil {
+		ready.Redis = o.Redis.Addresses[0]
+	}
 	if err := w.WriteProfiles(ready.Server); err != nil {
 		return err
 	}
