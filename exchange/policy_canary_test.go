@@ -68,11 +68,11 @@ func decisionIDs(text string) []string {
 func keptDecision(t *testing.T, s exchange.Store, id string) (row *exchange.DecisionRow, shared []byte) {
 	t.Helper()
 	err := s.View(context.Background(), func(rows exchange.Reader) error {
-		var err error
-		if row, err = rows.Decision(id); err != nil || row == nil {
-			row = nil
-			return nil
+		found, err := rows.Decision(id)
+		if err != nil || found == nil {
+			return err
 		}
+		row = found
 		shared, err = rows.Input(row.Shared)
 		return err
 	})
