@@ -65,7 +65,10 @@ func TestExplain(t *testing.T) {
 		},
 		"deny by a list of a helper package": {
 			"ee/pbgb", "by/mia", nil, "ee/send", "counterpart_not_accepted",
-			[]string{`recipient.jurisdiction is "by", one of "by", "ru"`}, "rules/ee/send.rego",
+			[]string{
+				`recipient.jurisdiction is "by", one of "by", "ru"`,
+				`it does not hold that a basis for vital interests and for an immediate and serious threat: claimed.transfer_basis is "internal_eu", and the rule asks for one of "led38_1a", "led38_1c"`,
+			}, "rules/ee/send.rego",
 		},
 		"oblige": {
 			"ee/pbgb", "lv/vp", nil, "lv/receive", "erase_within",
@@ -91,9 +94,9 @@ func TestExplain(t *testing.T) {
 // TestExplainSaysWhatWasDecided: over a random corpus the explanation has exactly the reasons and obligations of the
 // decision, each with a rule of a file and at least one condition.
 func TestExplainSaysWhatWasDecided(t *testing.T) {
-	c, e := newMaker(t, 11), sampleEngine(t)
+	c, e := newCorpus(t, sampleSet(t), 11), sampleEngine(t)
 	for range 60 {
-		ds, err := e.Decide(t.Context(), c.request())
+		ds, err := e.Decide(t.Context(), c.request(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,9 +11,10 @@ import (
 // TestMakeTest: a test that was made of a decision passes with the rules that decided, in the form of OPA's formatter,
 // and fails when a rule says something else.
 func TestMakeTest(t *testing.T) {
-	s, c := sampleSet(t), newMaker(t, 5)
+	s := sampleSet(t)
+	c := newCorpus(t, s, 5)
 	for range 40 {
-		ds, err := sampleEngine(t).Decide(t.Context(), c.request())
+		ds, err := sampleEngine(t).Decide(t.Context(), c.request(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +39,7 @@ func TestMakeTest(t *testing.T) {
 			rules.Files = maps.Clone(rules.Files)
 			rules.Files[f.Name] = f.Text
 			in.Rules[j] = rules
-			if _, err := Build(in); err != nil {
+			if _, err := BuildOn(s, in); err != nil {
 				t.Fatalf("%v\n%s", err, f.Text)
 			}
 			for _, l := range said {
@@ -49,7 +50,7 @@ func TestMakeTest(t *testing.T) {
 				t.Fatal(err)
 			}
 			rules.Files[f.Name] = other.Text
-			if _, err := Build(in); err == nil {
+			if _, err := BuildOn(s, in); err == nil {
 				t.Fatal("a test of the contrary passes too")
 			}
 			return

@@ -71,6 +71,14 @@ func TestPolicies(t *testing.T) {
 	jws, err := envelope.SignRollback(envelope.Rollback{Exchange: x.Node.Origin(), Iss: "lv/vp", IAT: x.Clock.Now().Unix(), Jurisdiction: "lv", Seq: 3,
 		Declared: before.Active.Declared, Rules: before.Active.Rules, Reason: theReason}, key)
 	must(t, err)
+	foreignOrder := order(jws)
+	foreignOrder.path = api.PolicyRollbackPath("ee")
+	anna.ask(foreignOrder).want(t, http.StatusNotFound)
+	late, err := envelope.SignRollback(envelope.Rollback{Exchange: x.Node.Origin(), Iss: "lv/vp", IAT: x.Clock.Now().Unix(), Jurisdiction: "lv", Seq: 2,
+		Declared: before.Active.Declared, Rules: before.Active.Rules, Reason: theReason}, key)
+	must(t, err)
+	anna.ask(order(late)).want(t, http.StatusConflict)
+	anna.ask(order(make([]byte, 64<<10))).want(t, http.StatusRequestEntityTooLarge)
 	anna.ask(order([]byte("back"))).want(t, http.StatusBadRequest)
 	anna.ask(order(tampered(jws))).want(t, http.StatusUnprocessableEntity)
 	anna.ask(order(jws)).want(t, http.StatusAccepted)
