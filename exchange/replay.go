@@ -155,7 +155,7 @@ func (s *Service) draftSet(jurisdiction string, raw []byte) (draft, now *policy.
 	}
 	in := b.Apply(now.Inputs())
 	in.AllowSamples = true // nothing of it comes into force
-	draft, err := policy.Build(in)
+	draft, err := policy.BuildOn(now, in)
 	if err == nil {
 		return draft, now, nil
 	}

@@ -60,7 +60,7 @@ deny contains "minors_not_accepted" if input.derived.minors == true
 		b.ReportMetric(float64(*replayDecisions)/took.Minutes(), "decisions/min")
 		b.ReportMetric(first.Sub(begun).Seconds(), "build-s")
 		b.ReportMetric(float64((processorTime(b)-cpu).Microseconds())/float64(*replayDecisions), "cpu-µs/decision")
-		b.Log(fmt.Sprintf("%+v", *sum))
+		b.Logf("%+v", *sum)
 	}
 }
 
