@@ -188,8 +188,12 @@ func (a *acknowledging) record(ctx context.Context, j *judgement) (*Acknowledged
 		}
 		return a.acknowledge(tx, j)
 	}, Need{Package: a.row.ID})
-	if r := AsRefusal(err); r != nil && r.Kind == Denied {
+	r := AsRefusal(err)
+	if r != nil && r.Kind == Denied {
 		r.Receipt = &receipt
+	}
+	if j.kept && (err == nil || r != nil && r.Kind != Unavailable) {
+		a.shadow(j)
 	}
 	if err != nil {
 		return nil, err

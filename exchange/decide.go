@@ -77,6 +77,7 @@ func (v *visit) ask(ctx context.Context, q question, e audit.Entry) (*Decided, e
 	if err != nil {
 		return nil, err
 	}
+	v.shadow(j)
 	decided := &Decided{Receipt: receipt}
 	for i, d := range j.decisions {
 		decided.Outcomes = append(decided.Outcomes, outcomeOf(j.set, d, j.ids[i], d.Verdict, v.agency(), true))

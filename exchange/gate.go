@@ -34,6 +34,9 @@ const (
 	ActExplain     Action = "decision.explain"
 	ActInput       Action = "decision.input"
 	ActReplay      Action = "policy.replay"
+	ActShadow      Action = "policy.shadow"
+	ActShowShadow  Action = "policy.shadow_show"
+	ActStopShadow  Action = "policy.shadow_stop"
 	ActGrace       Action = "revocations.grace"
 	ActPolicies    Action = "policy.list"
 	ActPolicy      Action = "policy.show"
@@ -92,6 +95,9 @@ var permissions = map[Action]permission{
 	ActAdmit:       {[]string{certs.RoleOperator}, audit.Alteration},
 	ActBringCRL:    {everyone, audit.Alteration},
 	ActReplay:      {[]string{certs.RolePolicy}, audit.Consultation},
+	ActShadow:      {authors, audit.Consultation},
+	ActShowShadow:  {authors, audit.Consultation},
+	ActStopShadow:  {authors, audit.Consultation},
 	ActInput:       {[]string{certs.RolePolicy}, audit.Consultation},
 	ActExplain:     {[]string{certs.RoleUnit, certs.RoleDPO, certs.RolePolicy}, audit.Consultation},
 	ActGrace:       {[]string{certs.RoleOperator}, audit.Alteration},

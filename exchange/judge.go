@@ -38,6 +38,7 @@ type judgement struct {
 	set       *policy.Set
 	engine    *policy.Engine
 	relations []policy.Relation
+	kept      bool // record was asked to keep it
 }
 
 // judge asks policy, outside any transaction. An error that is no refusal is
@@ -178,6 +179,7 @@ func (j *judgement) stillHolds(tx *Tx) error {
 
 // record keeps the decisions and their inputs, so that they can be replayed.
 func (j *judgement) record(tx *Tx) {
+	j.kept = true
 	for i, d := range j.decisions {
 		tx.PutDecision(j.row(i, d))
 		if i == 0 || string(d.Input.Shared) != string(j.decisions[0].Input.Shared) {

@@ -153,6 +153,7 @@ func (s *Service) turn(p *proposal, change *PolicyChange, err error) error {
 		return unavailable(err) // prepare has asked; the next start has it in force
 	}
 	s.inForce.put(change.Activation)
+	s.shadows.end(s.Clock(), ShadowActivated, change.Jurisdiction)
 	return nil
 }
 
@@ -393,15 +394,15 @@ func (s *Service) activate(ctx context.Context, set *policy.Set, faults map[stri
 	ctx = context.WithoutCancel(ctx)
 	s.turning.Lock()
 	defer s.turning.Unlock()
-	var active []Activation
+	var fresh, active []Activation
 	err := s.act(ctx, ActActivate, func(tx *Tx, e *audit.Entry) error {
 		e.Revisions = revisions
 		rows, err := tx.ActivePolicies()
 		if err != nil {
 			return err
 		}
-		fresh, unchanged := ownActivations(set, rows, faults, tx.Now())
-		active = append(unchanged, fresh...)
+		fresh, active = ownActivations(set, rows, faults, tx.Now())
+		active = append(active, fresh...)
 		return s.writeActivations(tx, set, fresh...)
 	})
 	if err != nil {
@@ -411,6 +412,9 @@ func (s *Service) activate(ctx context.Context, set *policy.Set, faults map[stri
 		return err
 	}
 	s.inForce.put(active...)
+	for _, a := range fresh {
+		s.shadows.end(s.Clock(), ShadowActivated, a.Jurisdiction)
+	}
 	s.inForce.mu.Lock()
 	defer s.inForce.mu.Unlock()
 	s.inForce.faults = faults

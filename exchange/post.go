@@ -251,6 +251,7 @@ func (p *posting) deny(ctx context.Context, j *judgement) error {
 	if err != nil {
 		return err
 	}
+	p.shadow(j)
 	for _, o := range j.outcomes(p.agency()) {
 		if o.Outcome == policy.Denied {
 			denied.Outcomes = append(denied.Outcomes, o)
@@ -282,6 +283,7 @@ func (p *posting) accept(ctx context.Context, j *judgement) (*Accepted, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.shadow(j)
 	return &Accepted{ID: p.manifest.JTI, Outcomes: outcomes, Receipt: receipt}, nil
 }
 

@@ -411,15 +411,21 @@ func (r *replay) note(f func(*ReplaySummary)) {
 	f(&r.sum)
 }
 
+// changeOf is a change as its reader may see it, without its place, and the
+// rules that it is counted under: of what is held back now those that hold it
+// back, of what goes now those that did.
+func changeOf(kind string, was, now *policy.Decision, reader string, as standing) (c *ReplayChange, blamed []string) {
+	c = &ReplayChange{Kind: kind, Was: sideOf(policy.Mask(*was, reader, as == ofSender)), Now: sideOf(policy.Mask(*now, reader, as == ofSender))}
+	if kind == NowAllowed || kind == NowPending && was.Verdict == policy.Denied {
+		return c, c.Was.Rules
+	}
+	return c, c.Now.Rules
+}
+
 // changed counts a change, and keeps it if there is room.
 func (r *replay) changed(row *DecisionRow, kind string, was, now *policy.Decision, sender string, as standing, sequence int64) {
-	reader := r.agency()
-	c := &ReplayChange{Kind: kind, Decision: row.ID, Action: row.Action, At: row.At, From: sender, To: row.Recipient,
-		Was: sideOf(policy.Mask(*was, reader, as == ofSender)), Now: sideOf(policy.Mask(*now, reader, as == ofSender)), sequence: sequence}
-	blamed := c.Now.Rules
-	if kind == NowAllowed || kind == NowPending && was.Verdict == policy.Denied {
-		blamed = c.Was.Rules
-	}
+	c, blamed := changeOf(kind, was, now, r.agency(), as)
+	c.Decision, c.Action, c.At, c.From, c.To, c.sequence = row.ID, row.Action, row.At, sender, row.Recipient, sequence
 	from, _, _ := certs.ParseAgencyID(sender)
 	to, _, _ := certs.ParseAgencyID(row.Recipient)
 	r.mu.Lock()

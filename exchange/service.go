@@ -66,6 +66,7 @@ type Service struct {
 	turning    sync.RWMutex // held from the commit of a change of policy until it is in force
 	inForce    inForce
 	replays    replaying
+	shadows    shadows
 	earlier    earlierSets // of policy, to explain and to replay
 }
 
@@ -99,6 +100,12 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	return s, s.RefreshRates(ctx)
+}
+
+// Close ends what runs beside the requests, and waits for it.
+func (s *Service) Close() error {
+	s.shadows.close()
+	return nil
 }
 
 // Origin is the ledger's origin, which manifests and acknowledgements name.

@@ -60,6 +60,9 @@ func (e *Engine) Check(s *Set) error {
 	return nil
 }
 
+// Timeout is how long one evaluation may take.
+func (e *Engine) Timeout() time.Duration { return e.cfg.Timeout }
+
 // Asked counts the calls of Decide: what can wait gives way while it moves.
 func (e *Engine) Asked() int64 { return e.asked.Load() }
 

@@ -26,7 +26,7 @@ All of it, from the first line to the rollback, is told in docs/policy.md.`,
   liaison policy status fi --profile fi-krp-policy`,
 	}
 	c.AddCommand(newPolicyNew(env), newPolicyCheck(env), newPolicyFmt(env), newPolicyTest(env), newPolicyEval(env), newPolicyHandbook(env), newPolicyBench(env))
-	c.AddCommand(newPolicyExplain(env), newPolicyReplay(env))
+	c.AddCommand(newPolicyExplain(env), newPolicyReplay(env), newPolicyShadow(env))
 	c.AddCommand(newPolicyBuild(env), newPolicyPush(env), newPolicyStatus(env), newPolicyRollback(env))
 	return c
 }

@@ -98,6 +98,9 @@ func (p *Parts) openService(nc node.Config, rows exchange.Store) {
 // Close closes the parts.
 func (p *Parts) Close() {
 	var errs []error
+	if p.Service != nil {
+		errs = append(errs, p.Service.Close())
+	}
 	if p.Journal != nil {
 		errs = append(errs, p.Journal.Close())
 	}

@@ -114,7 +114,11 @@ func (n *Node) openService(ctx context.Context) error {
 		Policy: n.policy, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
 		CommonQuorum: n.cfg.CommonQuorum, Rates: n.cfg.Limits.table(),
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
-	return err
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, n.service)
+	return nil
 }
 
 // openRevocations joins what the state remembers with the files.

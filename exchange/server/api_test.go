@@ -204,6 +204,42 @@ func testLookingBack(t *testing.T, w *wire, id string) {
 	}
 	it.get(api.PolicyDecisionPath("it", id)).want(t, http.StatusForbidden)
 	testReplaying(t, author, id)
+	testShadow(t, author)
+}
+
+// testShadow lets the rules of Italy run beside themselves.
+func testShadow(t *testing.T, author *caller) {
+	in := policy.Samples()
+	b := policy.Bundle{Jurisdiction: "it", Seq: 1, Status: policy.Sample, Files: maps.Clone(in.Rules["it"].Files)}
+	b.Files["declared.json"] = in.Declared["it"].Files["declared.json"]
+	raw, err := b.Pack(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(j string, body []byte) reply {
+		return author.do(http.MethodPut, api.ShadowPath(j), body, "Content-Type", api.MediaBundle)
+	}
+	stop := func(query string) reply { return author.do(http.MethodDelete, api.ShadowPath("it")+query, nil) }
+	author.get(api.ShadowPath("it")).want(t, http.StatusNotFound)
+	stop("").want(t, http.StatusNotFound)
+	for _, want := range []struct {
+		r      reply
+		status int
+	}{{start("it", raw), http.StatusCreated}, {author.get(api.ShadowPath("it") + "?limit=1000"), http.StatusOK}, {stop("?limit=1"), http.StatusOK}} {
+		var s api.Shadow
+		want.r.want(t, want.status).decode(t, &s)
+		if s.Jurisdiction != "it" || s.Revisions["rules/it"] == "" || s.Since == "" || s.Until == "" || s.Ended != "" || s.Differences == nil || s.Receipt == "" {
+			t.Errorf("%s", want.r.body)
+		}
+	}
+	for path, status := range map[string]int{api.ShadowPath("by"): http.StatusNotFound, "/v1/policies/I_/shadow": http.StatusNotFound, api.ShadowPath("it") + "?limit=1001": http.StatusBadRequest} {
+		author.get(path).want(t, status)
+		author.do(http.MethodDelete, path, nil).want(t, status)
+	}
+	start("by", raw).want(t, http.StatusNotFound)
+	start("I_", raw).want(t, http.StatusNotFound)
+	start("it", []byte("none")).want(t, http.StatusUnprocessableEntity)
+	start("it", bytes.Repeat([]byte("x"), policy.MaxBundleSize+1)).want(t, http.StatusRequestEntityTooLarge)
 }
 
 // testReplaying tries drafts of Italy on what was decided: its own rules, some

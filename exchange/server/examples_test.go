@@ -37,6 +37,10 @@ var (
 	examplePolicy = api.Policy{Jurisdiction: "fi", InForce: true, Active: exampleActivation, Needed: 2, Waiting: []api.PolicyVote{exampleVote}}
 	exampleLimit  = api.Limit{Name: "packages", Of: "agency", Agency: "lv/vp", Quota: 600, Window: 60, Source: "operator",
 		By: "spiffe://exchange/ops/operator/a.berg", Since: exampleTime, Reason: exampleReason}
+	exampleShadow = api.Shadow{Jurisdiction: "lv", Revisions: map[string]string{"declared/lv": exampleDigest, "rules/lv": exampleDigest}, By: "spiffe://lv/vp/policy/j.berzins",
+		Since: exampleTime, Until: exampleTime, Compared: 12, Same: 11, Changes: map[string]int{"now_allowed": 1}, Rules: map[string]map[string]int{"now_allowed": {"lv-4": 1}},
+		Differences: []api.ReplayChange{{Kind: "now_allowed", Decision: exampleDecision, Action: "send", At: exampleTime, From: "lv/vp", To: "ee/pbgb",
+			Was: api.ReplaySide{Verdict: "denied", Codes: []string{"too_many_subjects"}, Rules: []string{"lv-4"}}, Now: api.ReplaySide{Verdict: "delivered"}}}, Receipt: exampleReceipt}
 	exampleJWK = json.RawMessage(`{"kty":"EC","crv":"P-256","kid":"` + exampleDigest + `","use":"enc","x":"` + exampleDigest +
 		`","y":"` + exampleDigest + `","x5c":["MIIB…"]}`)
 	exampleItem = api.AuditItem{Owner: "ee/pbgb", Seq: 17, Index: 41, Commitment: exampleDigest, Entry: "eyJvd25lciI6ImVlL3BiZ2IifQ", Salt: exampleDigest}
@@ -60,6 +64,9 @@ var bodies = map[string]any{
 		Revisions: map[string]string{"common": exampleDigest, "rules/lv": exampleDigest}, Engine: "liaison-policy/1 opa/1.22.2", Receipt: exampleReceipt},
 	"replayPolicy": api.ReplayLine{Change: &api.ReplayChange{Kind: "now_allowed", Decision: exampleDecision, Action: "send", At: exampleTime, From: "ee/pbgb", To: "lv/vp",
 		Was: api.ReplaySide{Verdict: "denied", Codes: []string{"too_many_subjects"}, Rules: []string{"lv-4"}}, Now: api.ReplaySide{Verdict: "delivered"}}},
+	"putShadow":    exampleShadow,
+	"getShadow":    exampleShadow,
+	"deleteShadow": exampleShadow,
 	"getPolicyDecision": api.RecordedInput{ID: exampleDecision, Package: exampleID, Recipient: "lv/vp", Verdict: "denied", Whole: true, Shared: json.RawMessage(`{"action":"send"}`),
 		Own: json.RawMessage(`{"recipient":{"id":"lv/vp"}}`), Receipt: exampleReceipt,
 		Said: []api.LayerSaid{{Package: "jurisdiction.lv.receive", Parts: map[string]string{"allow": "true", "deny": `{"too_many_subjects"}`}}}},

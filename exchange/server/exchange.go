@@ -15,6 +15,9 @@ type Exchange interface {
 	Decide(ctx context.Context, c exchange.Caller, dry exchange.DryRun) (*exchange.Decided, error)
 	Explain(ctx context.Context, c exchange.Caller, id string) (*exchange.Explained, error)
 	Replay(ctx context.Context, c exchange.Caller, jurisdiction string, bundle []byte, since time.Time, begun func() error, tell func(exchange.Replayed) error) error
+	StartShadow(ctx context.Context, c exchange.Caller, jurisdiction string, bundle []byte) (*exchange.ShadowState, error)
+	ShowShadow(ctx context.Context, c exchange.Caller, jurisdiction string, limit int) (*exchange.ShadowState, error)
+	StopShadow(ctx context.Context, c exchange.Caller, jurisdiction string, limit int) (*exchange.ShadowState, error)
 	DecisionInput(ctx context.Context, c exchange.Caller, jurisdiction, id string) (*exchange.RecordedInput, error)
 	List(ctx context.Context, c exchange.Caller, l exchange.Listing) (*exchange.Page, error)
 	Show(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)

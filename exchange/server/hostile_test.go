@@ -347,6 +347,18 @@ func (failing) Replay(context.Context, exchange.Caller, string, []byte, time.Tim
 	return errFailing
 }
 
+func (failing) StartShadow(context.Context, exchange.Caller, string, []byte) (*exchange.ShadowState, error) {
+	return nil, errFailing
+}
+
+func (failing) ShowShadow(context.Context, exchange.Caller, string, int) (*exchange.ShadowState, error) {
+	return nil, errFailing
+}
+
+func (failing) StopShadow(context.Context, exchange.Caller, string, int) (*exchange.ShadowState, error) {
+	return nil, errFailing
+}
+
 func (failing) DecisionInput(context.Context, exchange.Caller, string, string) (*exchange.RecordedInput, error) {
 	return nil, errFailing
 }

@@ -34,6 +34,9 @@ var operations = []operation{
 	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, limit: exchange.LimitDecisions, handle: askDecision},
 	{id: "getDecision", method: http.MethodGet, route: api.RouteDecision, handle: getDecision},
 	{id: "replayPolicy", method: http.MethodPost, route: api.RoutePolicyReplay, query: []string{"since"}, media: api.MediaBundle, handle: replayPolicy},
+	{id: "putShadow", method: http.MethodPut, route: api.RouteShadow, media: api.MediaBundle, limit: exchange.LimitChanges, handle: putShadow},
+	{id: "getShadow", method: http.MethodGet, route: api.RouteShadow, query: []string{"limit"}, handle: getShadow},
+	{id: "deleteShadow", method: http.MethodDelete, route: api.RouteShadow, query: []string{"limit"}, limit: exchange.LimitChanges, handle: deleteShadow},
 	{id: "getPolicyDecision", method: http.MethodGet, route: api.RoutePolicyDecision, handle: getPolicyDecision},
 	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
 

@@ -46,14 +46,18 @@ func replayPolicy(c *call) error {
 func replayLineOf(r exchange.Replayed) api.ReplayLine {
 	switch {
 	case r.Change != nil:
-		x := r.Change
-		return api.ReplayLine{Change: &api.ReplayChange{Kind: x.Kind, Decision: x.Decision, Action: x.Action, At: timeOf(x.At), From: x.From, To: x.To,
-			Was: api.ReplaySide(x.Was), Now: api.ReplaySide(x.Now)}}
+		change := changeOf(r.Change)
+		return api.ReplayLine{Change: &change}
 	case r.Summary != nil:
 		s := api.ReplaySummary(*r.Summary)
 		return api.ReplayLine{Summary: &s}
 	}
 	return api.ReplayLine{Progress: &api.ReplayProgress{Done: r.Done, Of: r.Of}}
+}
+
+func changeOf(x *exchange.ReplayChange) api.ReplayChange {
+	return api.ReplayChange{Kind: x.Kind, Decision: x.Decision, Action: x.Action, At: timeOf(x.At), From: x.From, To: x.To,
+		Was: api.ReplaySide(x.Was), Now: api.ReplaySide(x.Now)}
 }
 
 // lineWriter writes an answer line by line, each with the time that it

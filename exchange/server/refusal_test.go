@@ -46,6 +46,7 @@ func everyOperation() (gated, open []asked) {
 		post(api.RoutePackages, api.MediaForm+"; boundary=b"), get(api.RoutePackages), get(api.PackagePath(nobody, "")), get(api.PackagePath(nobody, "manifest")),
 		post(api.PackagePath(nobody, "acknowledgement"), api.MediaJOSE), get(api.PackagePath(nobody, "content")), get(api.AttachmentPath(nobody, 0)),
 		get(api.DecisionPath(nobody)), get(api.PolicyDecisionPath("ee", nobody)), post(api.PolicyReplayPath("ee"), api.MediaBundle),
+		{http.MethodPut, api.ShadowPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaBundle}}, get(api.ShadowPath("ee")), {method: http.MethodDelete, path: api.ShadowPath("ee")},
 		post(api.RouteDecisions, api.MediaJSON), post(api.RouteConsultations, api.MediaJSON), get(api.RouteAuditEntries), get(api.AuditEntryPath("ee/pbgb", 1)),
 		{http.MethodPut, api.KeyPath("ee/pbgb", noKey), []byte("{}"), []string{"Content-Type", api.MediaJSON}}, {method: http.MethodDelete, path: api.KeyPath("ee/pbgb", noKey)},
 		{http.MethodPut, api.RevocationsPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaCRL}}, {http.MethodPut, api.GracePath("ee"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
