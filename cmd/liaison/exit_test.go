@@ -68,7 +68,7 @@ func TestEveryProblemHasACode(t *testing.T) {
 	failed := map[string]bool{
 		"envelope-malformed": true, "envelope-rejected": true, "package-invalid": true,
 		"request-malformed": true, "method-not-allowed": true, "too-large": true,
-		"range-not-satisfiable": true, "misdirected": true, "key-refused": true, "list-refused": true,
+		"range-not-satisfiable": true, "misdirected": true, "key-refused": true, "list-refused": true, "policy-refused": true,
 		"unsupported-media-type": true, "internal": true,
 	}
 	for _, p := range api.ProblemTypes() {

@@ -32,6 +32,7 @@ and a fix. The exit code is 1 if there is an error; with --strict a warning too.
   liaison policy check --strict ee lv
   liaison policy check --list
   liaison policy check --json ee | jq -r 'select(.severity == "error") | .message'`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, dirs []string) error { return k.run(cmd, dirs) },
 	}
 	k.add(c)

@@ -36,6 +36,7 @@ Without a directory it writes the samples of this program.
 HTML is one file without scripts and without anything from elsewhere, fit to be printed.`,
 		Example: `  liaison policy handbook fi -o handbook.html
   liaison policy handbook fi ee --format md > handbook.md`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, dirs []string) error { return p.run(dirs) },
 	}
 	p.add(c)
