@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/liaison-exchange/liaison/policy"
@@ -42,9 +43,18 @@ func (s *Service) HurryShadow(jurisdiction string) {
 
 func (s *Service) doInShadow(jurisdiction string, do func(context.Context), done <-chan struct{}) {
 	x := s.shadows.all()[jurisdiction]
-	if x.ended.Load() != nil {
-		return
+	for asked := false; x.ended.Load() == nil; runtime.Gosched() { // the worker may end it before it comes to this
+		select {
+		case <-done:
+			return
+		default:
+		}
+		if !asked {
+			select {
+			case x.queue <- do:
+				asked = true
+			default:
+			}
+		}
 	}
-	x.queue <- do
-	<-done
 }

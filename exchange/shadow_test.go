@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/liaison-exchange/liaison/certs"
@@ -213,7 +214,8 @@ func TestShadowAffectsNothing(t *testing.T) {
 	}
 
 	begin(refusesAll(t, "lv"))
-	release := s.p.Service.HoldShadow("lv")
+	release := sync.OnceFunc(s.p.Service.HoldShadow("lv"))
+	defer release() // the exchange waits for its workers when it closes
 	if got := posts(); !slices.Equal(got, want) {
 		t.Errorf("beside a draft that does not come to an end:\n%s", strings.Join(got, "\n"))
 	}
