@@ -257,10 +257,7 @@ func TestBadSignaturesArePenalised(t *testing.T) {
 	w, _ := limited(t, map[string]node.Rate{exchange.LimitBadSignatures: hourly(2)})
 	bad := w.seal(demo.EEtoLV)
 	good := *bad
-	middle := strings.LastIndex(string(bad.Statement), ".") + 40
-	flipped := []byte(string(bad.Statement))
-	flipped[middle] ^= 1
-	bad.Statement = flipped
+	bad.Statement = tampered(bad.Statement)
 	ee := w.as("ee/pbgb", "unit")
 	for range 2 {
 		ee.post(bad).want(t, http.StatusUnprocessableEntity)

@@ -80,6 +80,7 @@ func TestOpenFindsTheParties(t *testing.T) {
 	for _, query := range []string{"ALTER TABLE agencies DROP COLUMN undeclared", "DROP TABLE activations", "DROP TABLE policy_votes"} { // of version 6
 		exec(t, dir, query)
 	}
+	exec(t, dir, "DROP TABLE rates") // of version 7
 	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 4")
 	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) { parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp") })
 }
