@@ -41,12 +41,14 @@ var rooms = []room{
 	{"policy/library", nil, "the common rules are text, embedded"},
 	{"policy/jurisdictions", nil, "the sample rules are text, embedded"},
 
-	{"exchange", []string{"exchange/envelope", "policy", "audit", "certs"}, "the domain: knows what it decides with, not how it is asked (HTTP) or kept (SQL)"},
-	{"exchange/store", []string{"exchange", "audit"}, "stores what the domain says; it decides nothing, so it needs no policy and no envelope"},
+	{"exchange/search", []string{"audit"}, "what a query means is decided by the entry alone: reviewers check with it what the exchange found"},
+
+	{"exchange", []string{"exchange/envelope", "exchange/search", "policy", "audit", "certs"}, "the domain: knows what it decides with, not how it is asked (HTTP) or kept (SQL)"},
+	{"exchange/store", []string{"exchange", "exchange/search", "audit"}, "stores what the domain says; it decides nothing, so it needs no policy and no envelope"},
 	{"exchange/console", []string{"exchange", "policy", "audit", "certs"}, "pages over the same service and gate as the API"},
-	{"exchange/server", []string{"exchange", "exchange/api", "exchange/envelope", "certs", "policy", "audit", "exchange/ratelimit"}, "turns requests into calls of the service; cannot reach past it into the store"},
+	{"exchange/server", []string{"exchange", "exchange/api", "exchange/envelope", "exchange/search", "certs", "policy", "audit", "exchange/ratelimit"}, "turns requests into calls of the service; cannot reach past it into the store"},
 	{"exchange/client", []string{"exchange/api", "exchange/envelope", "audit", "certs"}, "the sender's side trusts nothing of the server, so it shares no server code"},
-	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
+	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/search", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
 	{"exchange/exchangetest", everything, "a whole exchange inside a test"},
 	{"exchange/exchangetest/bounds", everything, "floods on the program as a process; tests only"},
 	{"exchange/exchangetest/attack", everything, "attacks on a whole exchange; tests only"},
