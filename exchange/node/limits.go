@@ -26,6 +26,7 @@ type Limits struct {
 	Handshakes server.Share `yaml:"handshakes,omitempty"`
 
 	// Requests in flight, in all and of one agency. Default 1024. More: 503.
+	// When as many refusals wait to be taken, the next is a closed stream.
 	Requests server.Share `yaml:"requests,omitempty"`
 
 	// Uploads are packages being posted, in all and of one agency. Default
@@ -38,9 +39,7 @@ type Limits struct {
 	Large server.Share `yaml:"large,omitempty"`
 
 	// Streams of one HTTP/2 connection. Default 64. One whose answer is not
-	// taken holds about 20 KB until Grace ends, also when the answer is a
-	// refusal: connections of one identity times streams, by default some
-	// 1.2 GB. On a small machine lower either.
+	// taken holds about 20 KB until Grace ends; Requests bounds how many do.
 	Streams int `yaml:"streams,omitempty"`
 
 	// Handshake is how long a TLS handshake may take, and the header of a

@@ -58,21 +58,28 @@ func (s *Server) serve(ec echo.Context, op *operation) {
 	if c.body, err = s.newBody(c); err == nil {
 		err = c.identify()
 	}
-	if err == nil {
-		err = overloaded("requests")
-		if holder := c.holder(); s.requests.take(holder) {
-			defer s.requests.give(holder)
-			if err = c.charge(); err == nil {
-				err = c.attempt()
-				c.regret(err)
-			}
+	switch holder := c.holder(); {
+	case err == nil && s.requests.take(holder):
+		defer s.requests.give(holder)
+		if err = c.charge(); err == nil {
+			err = c.attempt()
+			c.regret(err)
 		}
+	case s.refusals.take(holder):
+		defer s.refusals.give(holder)
+		if err == nil {
+			err = overloaded("requests")
+		}
+	default:
+		// Even a refusal waits until it is taken: who lets so many wait gets none.
+		c.reason = "overload"
+		panic(http.ErrAbortHandler)
+	}
+	if err != nil && c.status == 0 {
+		err = c.fail(c.recorded(err))
 	}
 	if err == nil {
-		return
-	}
-	if c.status == 0 {
-		err = c.fail(c.recorded(err))
+		err = c.taken()
 	}
 	if err != nil {
 		// The header is out, or cannot get out: the client must not take
@@ -290,6 +297,16 @@ func (c *call) start(status int, media string, size int64) (io.Writer, error) {
 	c.w.WriteHeader(status)
 	c.status, c.sent = status, max(size, 0)
 	return w, nil
+}
+
+// taken waits until the connection has taken the answer: its place is held
+// until then. In HTTP/2 a small answer would wait behind our back, one for each
+// stream; in HTTP/1 there is one for a connection.
+func (c *call) taken() error {
+	if c.r.ProtoMajor == 1 {
+		return nil
+	}
+	return http.NewResponseController(c.w).Flush()
 }
 
 // record writes the request's one event and counts it. No payload, no query,

@@ -19,9 +19,11 @@ type Limits struct {
 	// gives way.
 	Handshakes Share
 
-	// Requests in flight, in all and of one agency; default 1024. Of these,
-	// packages being posted; default 512. Of these, and of answers, those of
-	// which more than 256 KiB are held in memory; default 32. More: 503.
+	// Requests in flight, in all and of one agency; default 1024. More: 503;
+	// as many refusals may be on their way, then streams and connections are
+	// closed without one. Of these, packages being posted; default 512. Of
+	// these, and of answers, those of which more than 256 KiB are held in
+	// memory; default 32. More: 503.
 	Requests Share
 	Uploads  Share
 	Large    Share

@@ -41,6 +41,7 @@ type Server struct {
 	routes   *echo.Echo
 	http     *http.Server
 	requests *places // of agencies
+	refusals *places // being told to those who found no place
 	uploads  *places
 	large    *places
 	sources  ratelimit.Limiter // of handshakes; each node's own, before anybody is known
@@ -77,6 +78,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:      cfg,
 		limits:   limits,
 		requests: newPlaces(limits.Requests),
+		refusals: newPlaces(limits.Requests),
 		uploads:  newPlaces(limits.Uploads),
 		large:    newPlaces(limits.Large),
 		sources:  ratelimit.NewMemory(sourcesKept, cfg.Clock),

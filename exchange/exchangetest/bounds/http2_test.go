@@ -182,7 +182,7 @@ func TestWindows(t *testing.T) {
 			s := s.in(t)
 			conns := s.crowd(many()/4, func(i int) (net.Conn, error) { return open(s, i) })
 			s.work()
-			s.holds(most().Connections.Each*70, int64(most().Connections.Each)*mib)
+			s.holds(most().Connections.Each*10+2*most().Requests.Each, int64(most().Connections.Each)*mib)
 			if name == "nothing is read in HTTP/1.1" {
 				s.await("they are cut off", func() (string, bool) {
 					m := s.Metrics()
