@@ -107,6 +107,9 @@ type Config struct {
 	// Limits bound what clients can make the exchange hold.
 	Limits Limits `yaml:"limits,omitempty"`
 
+	// Disk are the marks below which the exchange takes less.
+	Disk Disk `yaml:"disk,omitempty"`
+
 	// Redis is where several nodes count their limits together. Absent: this
 	// node counts for itself.
 	Redis *Redis `yaml:"redis,omitempty"`
@@ -197,7 +200,7 @@ func (c Config) Check() error {
 	if c.CommonQuorum < 0 || c.CommonQuorum == 1 {
 		return errors.New("common_quorum: at least 2, since nobody changes the common rules alone; or 0")
 	}
-	return errors.Join(c.Limits.check(), c.Redis.check(), c.checkRevocations(), c.checkAdmin())
+	return errors.Join(c.Limits.check(), c.Disk.check(), c.Redis.check(), c.checkRevocations(), c.checkAdmin())
 }
 
 // longestPoll leaves time to close connections within five seconds.

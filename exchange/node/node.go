@@ -46,6 +46,7 @@ type Node struct {
 	loading     sync.Mutex // one load of trust at a time; guards revocations and bound
 	revocations revocations
 	policies    policyFiles
+	disk        *disk
 	bound       int64 // version of the registry whose bindings are in force
 
 	running sync.WaitGroup
@@ -98,6 +99,7 @@ func (n *Node) openService(ctx context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, state)
+	n.disk = newDisk(n.cfg.Disk, state.LogSize, n.log, n.cfg.State, filepath.Dir(n.cfg.LedgerKey))
 	blobs, err := store.OpenBlobs(filepath.Join(n.cfg.State, "blobs"))
 	if err != nil {
 		return err
@@ -157,12 +159,12 @@ func (n *Node) openRegistry(ctx context.Context) error {
 func (n *Node) openServer(context.Context) error {
 	registry := prometheus.NewRegistry()
 	metrics := server.NewMetrics()
-	registry.MustRegister(metrics, n.metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(metrics, n.metrics, n.disk, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	files, err := openFiles()
 	if err != nil {
 		return err
 	}
-	warnings := []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}}
+	warnings := []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}, {Name: "disk", Run: n.disk.scarce}}
 	limiter, err := n.openLimiter()
 	if err != nil {
 		return err
@@ -174,7 +176,7 @@ func (n *Node) openServer(context.Context) error {
 	limits := n.cfg.Limits.server(n.cfg.AttachmentLimit, files)
 	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
 		Limits: limits, Limiter: limiter, Metrics: metrics, Gatherer: registry,
-		Warnings: warnings, Clock: n.cfg.Clock, Log: n.log})
+		Space: n.disk.space, Checks: []server.Check{{Name: "disk", Run: n.disk.spent}}, Warnings: warnings, Clock: n.cfg.Clock, Log: n.log})
 	return err
 }
 

@@ -59,6 +59,7 @@ func (n *Node) look(ctx context.Context) {
 	n.tell(ctx)
 	n.server.CutOff(ctx)
 	n.keepLimits(ctx)
+	n.disk.look(ctx)
 }
 
 // renew puts in force what is kept: lists and bindings may have changed.

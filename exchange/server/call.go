@@ -61,7 +61,10 @@ func (s *Server) serve(ec echo.Context, op *operation) {
 	switch holder := c.holder(); {
 	case err == nil && s.requests.take(holder):
 		defer s.requests.give(holder)
-		if err = c.charge(); err == nil {
+		if err = c.room(); err == nil {
+			err = c.charge()
+		}
+		if err == nil {
 			err = c.attempt()
 			c.regret(err)
 		}

@@ -69,6 +69,9 @@ func (c *call) charge() error {
 
 // afford is the second stage: what a package costs, by what its sender signed.
 func (c *call) afford(cost exchange.Cost) error {
+	if err := c.roomFor(cost); err != nil {
+		return err
+	}
 	agency := c.party()
 	all := []asked{{exchange.LimitRecipients, agency, int64(cost.Recipients)}, {exchange.LimitBytes, agency, cost.Bytes}}
 	if c.urgent = cost.Urgent; c.urgent {

@@ -25,6 +25,8 @@ type Config struct {
 	Limits     Limits
 	Limiter    ratelimit.Limiter // counts what callers do; closed by its owner; nil: in this process
 
+	Space func() Space // how much room there is; nil: Ample
+
 	Metrics  *Metrics            // registered by the caller; nil: counted for nobody
 	Gatherer prometheus.Gatherer // what /metrics shows; nil: nothing
 	Checks   []Check             // of /readyz, beside the domain's own
@@ -71,6 +73,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if cfg.Limiter == nil {
 		cfg.Limiter = ratelimit.NewMemory(countsKept, cfg.Clock)
+	}
+	if cfg.Space == nil {
+		cfg.Space = func() Space { return Ample }
 	}
 	cfg.Metrics.seen.clock = cfg.Clock
 	limits := cfg.Limits.WithDefaults()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,12 @@ type Config struct {
 	// reads the database, a backup for instance; 0: 10 s.
 	BusyTimeout time.Duration
 
+	// MaxLog is how large the write-ahead log may grow before it is folded at
+	// once and views end for it, in bytes; 0: 64 MiB. ViewTime is how long a
+	// view is left alone then; 0: 1 s.
+	MaxLog   int64
+	ViewTime time.Duration
+
 	// MaxPages bounds the database file, in pages of 4 KiB; 0: no bound.
 	MaxPages int64
 }
@@ -49,6 +56,8 @@ type SQLite struct {
 	writer   *pool // of one
 	readers  *pool
 	registry atomic.Pointer[exchange.Registry] // as of some commit
+	wal      wal
+	busy     string // of the writer, in milliseconds
 }
 
 var _ exchange.Store = (*SQLite)(nil)
@@ -66,6 +75,12 @@ func Open(ctx context.Context, cfg Config) (*SQLite, error) {
 	}
 	if cfg.BusyTimeout <= 0 {
 		cfg.BusyTimeout = 10 * time.Second
+	}
+	if cfg.MaxLog <= 0 {
+		cfg.MaxLog = 64 << 20
+	}
+	if cfg.ViewTime <= 0 {
+		cfg.ViewTime = time.Second
 	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -86,7 +101,9 @@ func (s *SQLite) open(ctx context.Context, cfg Config) (err error) {
 	if err := makeFile(path); err != nil {
 		return err
 	}
-	busy := fmt.Sprintf("busy_timeout(%d)", cfg.BusyTimeout.Milliseconds())
+	s.wal = wal{path: path + "-wal", most: cfg.MaxLog, patience: cfg.ViewTime, views: map[*view]struct{}{}}
+	s.busy = strconv.FormatInt(cfg.BusyTimeout.Milliseconds(), 10)
+	busy := "busy_timeout(" + s.busy + ")"
 	writer := slices.Concat([]string{busy, fmt.Sprintf("max_page_count(%d)", maxPages(cfg))}, writerPragmas, sharedPragmas)
 	if s.writer, err = newPool(path, writer, 1); err != nil {
 		return err

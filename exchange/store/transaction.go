@@ -46,6 +46,8 @@ func (s *SQLite) View(ctx context.Context, f func(exchange.Reader) error) (err e
 	if err != nil {
 		return fmt.Errorf("view: %w", err)
 	}
+	ctx, end := s.wal.begin(ctx)
+	defer end()
 	r := newRows(ctx, s, session)
 	unfinished := errors.New("view did not return")
 	defer func() { s.readers.give(session, errors.Join(unfinished, r.err)) }()
@@ -55,6 +57,9 @@ func (s *SQLite) View(ctx context.Context, f func(exchange.Reader) error) (err e
 	err = f(&r)
 	r.exec("ROLLBACK")
 	unfinished = nil
+	if err != nil && errors.Is(context.Cause(ctx), ErrViewEnded) {
+		return fmt.Errorf("view: %w", ErrViewEnded)
+	}
 	return err
 }
 
@@ -87,6 +92,7 @@ func (t *transaction) Commit() error {
 	}
 	t.exec("COMMIT")
 	err := t.err
+	t.fold()
 	t.end()
 	if err == nil {
 		return nil
