@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -137,4 +138,40 @@ func BenchmarkEncodeOverflow(b *testing.B) {
 		_, err := e.Encode()
 		must(b, err)
 	}
+}
+
+// The whole way of "audit verify --dir": lines of a file, every third leaf of the ledger the owner's, tiles included.
+func BenchmarkVerifyExport(b *testing.B) {
+	const n = 30_000
+	l := newLedger(b)
+	file, leaves := exported(b, l, n)
+	g, err := EmptyTree().Grow(leaves)
+	must(b, err)
+	l.tree, l.stored = g.Tree(), g.Stored()
+	b.SetBytes(int64(len(file)))
+	for b.Loop() {
+		cp := l.checkpoint()
+		r, err := VerifyOwner(ReadItems(bytes.NewReader(file)), OwnerLog{Owner: "ee/pbgb", Checkpoint: cp, Hashes: VerifyTiles(context.Background(), cp, l.fetch)})
+		if err != nil || r.Err() != nil || r.Disclosed != n {
+			b.Fatal(err, r)
+		}
+	}
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+}
+
+// exported is the log of an owner with n typical entries, and the ledger's leaves.
+func exported(t testing.TB, l *ledger, n int) (file []byte, leaves []Commitment) {
+	e := typical()
+	e.Prev, e.Exchange = FirstPrev, testOrigin
+	for e.Seq = 1; e.Seq <= uint64(n); e.Seq++ {
+		raw, err := e.Encode()
+		must(t, err)
+		salt := NewSalt()
+		i := Item{Owner: e.Owner, Seq: e.Seq, Index: int64(len(leaves)), Commitment: Commit(salt, raw), Entry: raw, Salt: salt[:]}
+		file, err = AppendItem(file, i)
+		must(t, err)
+		e.Prev = i.Commitment.String()
+		leaves = append(leaves, i.Commitment, Commitment(NewSalt()), Commitment(NewSalt()))
+	}
+	return file, leaves
 }

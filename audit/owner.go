@@ -74,22 +74,40 @@ func VerifyOwner(items iter.Seq2[Item, error], log OwnerLog) (Report, error) {
 		}
 		v.known[p.Seq] = p.Commitment
 	}
-	batch := make([]Item, 0, TileWidth)
-	for item, err := range items {
+	for batch, err := range ordered(items, TileWidth, inspect) {
 		if err != nil {
 			return Report{}, fmt.Errorf("read the log of %s: %w", log.Owner, err)
 		}
-		if batch = append(batch, item); len(batch) == cap(batch) {
-			if err := v.batch(batch); err != nil {
-				return Report{}, err
-			}
-			batch = batch[:0]
+		if err := v.batch(batch); err != nil {
+			return Report{}, err
 		}
 	}
-	if err := v.batch(batch); err != nil {
-		return Report{}, err
-	}
 	return v.finish(), nil
+}
+
+// inspected is an item with all that can be said of it alone.
+type inspected struct {
+	Item
+	leaf   tlog.Hash
+	same   bool  // entry and salt are what was committed to
+	header Entry // of a disclosed entry; only the first members
+	err    error // why it cannot be read
+}
+
+// inspect is the work on a batch that needs no order.
+func inspect(items []Item) []inspected {
+	list := make([]inspected, len(items))
+	for n, i := range items {
+		list[n] = inspected{Item: i, leaf: i.Commitment.Leaf()}
+		if i.Entry == nil || len(i.Salt) != len(Salt{}) {
+			continue
+		}
+		if list[n].same = Commit(Salt(i.Salt), i.Entry) == i.Commitment; list[n].same {
+			list[n].header, list[n].err = readHeader(i.Entry)
+		}
+		list[n].Entry = i.Entry[:0:0] // read; not nil
+	}
+	return list
 }
 
 // ownerVerifier is where one verification stands.
@@ -110,7 +128,7 @@ func (v *ownerVerifier) fault(kind FaultKind, i Item, detail string) {
 }
 
 // batch checks items whose leaves are read from the tree in one go: neighbours share their tiles.
-func (v *ownerVerifier) batch(items []Item) error {
+func (v *ownerVerifier) batch(items []inspected) error {
 	var indexes []int64
 	for _, i := range items {
 		if i.Index >= 0 && i.Index < v.log.Checkpoint.Size {
@@ -127,9 +145,9 @@ func (v *ownerVerifier) batch(items []Item) error {
 	for _, i := range items {
 		switch {
 		case i.Index < 0 || i.Index >= v.log.Checkpoint.Size:
-			v.fault(FaultBeyond, i, fmt.Sprintf("the checkpoint covers %d", v.log.Checkpoint.Size))
-		case i.Commitment.Leaf() != leaves[0]:
-			v.fault(FaultNotInTree, i, "")
+			v.fault(FaultBeyond, i.Item, fmt.Sprintf("the checkpoint covers %d", v.log.Checkpoint.Size))
+		case i.leaf != leaves[0]:
+			v.fault(FaultNotInTree, i.Item, "")
 			leaves = leaves[1:]
 		default:
 			leaves = leaves[1:]
@@ -140,7 +158,8 @@ func (v *ownerVerifier) batch(items []Item) error {
 }
 
 // item checks one entry against the one before and against what is known, and goes on from there whatever it found.
-func (v *ownerVerifier) item(i Item) {
+func (v *ownerVerifier) item(in inspected) {
+	i := in.Item
 	next := v.last.Seq + 1
 	switch {
 	case i.Owner != v.log.Owner:
@@ -159,12 +178,13 @@ func (v *ownerVerifier) item(i Item) {
 		}
 		delete(v.known, i.Seq)
 	}
-	v.content(i, i.Seq == next)
+	v.content(in, i.Seq == next)
 	v.last, v.index = Position{i.Seq, i.Commitment}, max(v.index, i.Index)
 }
 
 // content checks what is disclosed of an entry. Its link to the entry before is checked only if that one is at hand.
-func (v *ownerVerifier) content(i Item, follows bool) {
+func (v *ownerVerifier) content(in inspected, follows bool) {
+	i := in.Item
 	switch {
 	case i.Entry == nil && i.Salt == nil && i.Erased:
 		v.report.Erased++
@@ -176,13 +196,13 @@ func (v *ownerVerifier) content(i Item, follows bool) {
 		v.fault(FaultErased, i, "")
 	}
 	v.report.Disclosed++
-	if Commit(Salt(i.Salt), i.Entry) != i.Commitment {
+	if !in.same {
 		v.fault(FaultChanged, i, "")
 		return
 	}
-	e, err := ParseEntry(i.Entry)
-	if err != nil {
-		v.fault(FaultMalformed, i, err.Error())
+	e := in.header
+	if in.err != nil {
+		v.fault(FaultMalformed, i, in.err.Error())
 		return
 	}
 	if e.Owner != v.log.Owner {

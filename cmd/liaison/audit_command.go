@@ -23,7 +23,7 @@ their own agency only. Reading it is an entry in it, too.`,
 		Example: `  liaison audit show --limit 20 --reason "Complaint 2026-31, access by unit"
   liaison audit verify --reason "Monthly check of the log"`,
 	}
-	c.AddCommand(newAuditShow(env), newAuditVerify(env))
+	c.AddCommand(newAuditShow(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
 	return c
 }
 

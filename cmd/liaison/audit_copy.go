@@ -3,144 +3,181 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
 	"github.com/liaison-exchange/liaison/audit"
-	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
 )
 
-// The files of a saved log. Tiles lie under their own paths, tile/….
+// The files of a copied log. Tiles lie under their own paths, tile/….
 const (
-	savedCheckpoint = "checkpoint"
-	savedReceipt    = "consultation.receipt" // of the reading that made the copy
-	savedEntries    = "entries.jsonl"        // as the API gives them, one a line
+	copiedCheckpoint = "checkpoint"
+	copiedReceipt    = "consultation.receipt" // of the reading that made the copy
+	copiedEntries    = "entries.jsonl"        // as the API gives them, one a line
 )
 
-// logCopy is a directory that a log is saved in; with no directory it saves
-// nothing.
-type logCopy struct{ dir string }
-
-func newLogCopy(dir string) (*logCopy, error) {
-	if dir == "" {
-		return &logCopy{}, nil
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, usageError(err, "give a directory that is not there yet")
-	}
-	return &logCopy{dir: dir}, nil
+// logCopy is a directory with all that proves an agency's log: whoever has
+// it, and the ledger's key, needs nobody else.
+type logCopy struct {
+	dir  string
+	more audit.FetchTile // where tiles that are not in it yet come from; nil: nowhere
 }
+
+func newAuditCopy(env *environment) *cobra.Command {
+	v := &verifying{env: env}
+	c := &cobra.Command{
+		Use:   "copy DIR --reason TEXT",
+		Short: "Keep your agency's log, and all that proves it, in a directory",
+		Long: `copy fetches all entries of your agency, the ledger's signed head and those parts
+of its tree that prove them, keeps them in a new directory, and verifies what it
+kept. "audit verify --dir DIR" verifies the directory again whenever you like, on
+any machine, without talking to anybody: only the ledger's key must come from your
+profile or from --log-key.
+
+The directory holds your entries in clear. Keep it as you keep the log.`,
+		Example: `  liaison audit copy 2026-11 --reason "Copy of the log for the yearly archive"
+  liaison audit verify --dir 2026-11 --log-key "exchange.example/ledger+8c3a1f02+AS…"`,
+		Args: cobra.ExactArgs(1),
+		RunE: withClient(env, &v.profileFlags, func(ctx context.Context, c *client.Client, args []string) error {
+			if err := os.Mkdir(args[0], 0o700); err != nil {
+				return usageError(err, "give a directory that is not there yet")
+			}
+			return v.online(ctx, c, args[0])
+		}),
+	}
+	v.profileFlags.add(c)
+	v.officerFlags.add(c)
+	c.Flags().StringVar(&v.caseRef, "case", "", "your own case reference, for the record")
+	return c
+}
+
+func (l *logCopy) path(name string) string { return filepath.Join(l.dir, filepath.FromSlash(name)) }
 
 func (l *logCopy) write(name string, data []byte) error {
-	if l.dir == "" {
-		return nil
-	}
-	path := filepath.Join(l.dir, filepath.FromSlash(name))
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(l.path(name)), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o600)
+	return os.WriteFile(l.path(name), data, 0o600)
 }
 
-func (l *logCopy) entries(items []audit.Item) (err error) {
-	if l.dir == "" {
-		return nil
-	}
-	f, err := os.OpenFile(filepath.Join(l.dir, savedEntries), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
-	for _, item := range items {
-		if err := writeJSON(w, client.WireItem(item)); err != nil {
-			return errors.Join(err, f.Close())
-		}
-	}
-	return errors.Join(w.Flush(), f.Close())
-}
-
-// tiles saves each tile that is fetched.
-func (l *logCopy) tiles(fetch audit.FetchTile) audit.FetchTile {
-	return func(ctx context.Context, t audit.TilePath) ([]byte, error) {
-		data, err := fetch(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		return data, l.write(t.String(), data)
-	}
-}
-
-// savedLog is a log that was saved, opened again.
-type savedLog struct {
-	dir        string
-	checkpoint audit.Checkpoint
-	receipt    audit.Verified
-	items      []audit.Item
-}
-
-// openLogCopy reads a saved log. Whose it is says its receipt, which the
-// ledger's key proves.
-func openLogCopy(dir string, keys audit.Keys) (*savedLog, error) {
-	l := &savedLog{dir: dir}
-	note, err := l.read(savedCheckpoint, audit.MaxCheckpoint)
+// read reads a small file of the copy.
+func (l *logCopy) read(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(l.path(name))
 	if err != nil {
 		return nil, err
 	}
-	const fix = "use the copy as --save made it, and the key of the ledger that it is from"
-	if l.checkpoint, err = audit.OpenCheckpoint(note, keys); err != nil {
-		return nil, verificationError(fmt.Errorf("the saved checkpoint does not verify: %w", err), fix)
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
+// writeEntries keeps entries as they come, and calls seen for each.
+func (l *logCopy) writeEntries(items iter.Seq2[audit.Item, error], seen func()) (err error) {
+	f, err := os.OpenFile(l.path(copiedEntries), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
 	}
-	text, err := l.read(savedReceipt, audit.MaxReceipt)
+	w := bufio.NewWriterSize(f, 1<<20)
+	defer func() { err = errors.Join(err, w.Flush(), f.Close()) }()
+	var line []byte
+	for item, err := range items {
+		if err != nil {
+			return err
+		}
+		if line, err = audit.AppendItem(line[:0], item); err != nil {
+			return err
+		}
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		seen()
+	}
+	return nil
+}
+
+// entries reads the entries, and tells how many bytes of their file were read.
+func (l *logCopy) entries(read func(done, total int64)) iter.Seq2[audit.Item, error] {
+	return func(yield func(audit.Item, error) bool) {
+		f, err := os.Open(l.path(copiedEntries))
+		if err != nil {
+			yield(audit.Item{}, err)
+			return
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			yield(audit.Item{}, err)
+			return
+		}
+		audit.ReadItems(&counter{f, 0, func(done int64) { read(done, info.Size()) }})(yield)
+	}
+}
+
+// counter tells how much of a reader was read.
+type counter struct {
+	io.Reader
+	done int64
+	tell func(done int64)
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.done += int64(n)
+	c.tell(c.done)
+	return n, err
+}
+
+// tile reads a tile of the copy; one that is not there yet is fetched and kept.
+func (l *logCopy) tile(ctx context.Context, t audit.TilePath) ([]byte, error) {
+	data, err := l.read(t.String(), audit.TileWidth*32)
+	if !errors.Is(err, fs.ErrNotExist) || l.more == nil {
+		return data, err
+	}
+	if data, err = l.more(ctx, t); err != nil {
+		return nil, err
+	}
+	return data, l.write(t.String(), data)
+}
+
+// fetchLog reads the whole log of the client's agency into a directory. The
+// checkpoint is fetched after the entries, so that it covers them.
+func (v *verifying) fetchLog(ctx context.Context, c *client.Client, dir string) (*logCopy, error) {
+	l := &logCopy{dir: dir, more: c.Tile}
+	consultation, err := c.Consult(ctx, client.ConsultInput{Officer: v.officer, Reason: v.reason, CaseRef: v.caseRef})
 	if err != nil {
 		return nil, err
 	}
-	r, err := audit.ParseReceipt(string(text))
-	if err == nil {
-		l.receipt, err = r.Verify(keys, nil)
-	}
+	bar := v.env.progress("reading entries", false)
+	defer bar.end()
+	total, done := int64(consultation.Receipt.Entry.Seq), int64(0)
+	err = l.writeEntries(c.Entries(ctx, consultation.ID, 0), func() {
+		done++
+		bar.set(done, max(total, done))
+	})
 	if err != nil {
-		return nil, verificationError(fmt.Errorf("the saved receipt does not verify: %w", err), fix)
+		return nil, err
 	}
-	return l, l.readEntries()
+	if err := l.write(copiedReceipt, []byte(consultation.Receipt.Text)); err != nil {
+		return nil, err
+	}
+	cp, err := c.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.write(copiedCheckpoint, cp.Note)
 }
 
-func (l *savedLog) read(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(filepath.Join(l.dir, filepath.FromSlash(name)))
-	if err != nil {
-		return nil, usageError(err, "give a directory that --save made")
+// copyError says what is wrong with a directory that is no copy of a log.
+func copyError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError(fmt.Errorf("no copy of a log: %w", err), "give a directory that liaison audit copy made")
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
-}
-
-func (l *savedLog) readEntries() error {
-	f, err := os.Open(filepath.Join(l.dir, savedEntries))
-	if err != nil {
-		return usageError(err, "give a directory that --save made")
-	}
-	defer f.Close()
-	d := json.NewDecoder(bufio.NewReader(f))
-	for {
-		var wire api.AuditItem
-		if err := d.Decode(&wire); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return verificationError(fmt.Errorf("%s, entry %d: %w", savedEntries, len(l.items)+1, err), "use the copy as --save made it")
-		}
-		item, err := client.Item(wire)
-		if err != nil {
-			return verificationError(fmt.Errorf("%s, line %d: %w", savedEntries, len(l.items)+1, err), "use the copy as --save made it")
-		}
-		l.items = append(l.items, item)
-	}
-}
-
-// fetch reads a saved tile.
-func (l *savedLog) fetch(_ context.Context, t audit.TilePath) ([]byte, error) {
-	return l.read(t.String(), audit.TileWidth*32)
+	return err
 }

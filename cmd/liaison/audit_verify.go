@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,34 +14,34 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/client"
 )
 
-// verifying is what the flags of audit verify say.
+// verifying is what the flags of audit verify and audit copy say.
 type verifying struct {
 	env *environment
 	ledgerFlags
 	officerFlags
-	caseRef, save, from, receipts string
+	caseRef, from, receipts string
 }
 
 func newAuditVerify(env *environment) *cobra.Command {
 	v := &verifying{env: env}
 	c := &cobra.Command{
-		Use:   "verify --reason TEXT [--save DIR] | verify --from DIR",
+		Use:   "verify --reason TEXT | verify --dir DIR",
 		Short: "Prove that your agency's log is whole and unchanged, or say what is wrong",
 		Long: `verify fetches all entries of your agency and the ledger's tree, and proves on
 your own machine: that no number is missing, that each entry follows the one
 before it, that each is the one that was recorded and stands in the tree below
 the ledger's signed head, that this head extends the newest one that this profile
-has verified, and that the log does not end before its newest receipt, which is
-that of this very reading. --receipts DIR holds it against more receipts.
+has verified, that witnesses did not sign another one, and that the log does not
+end before its newest receipt, which is that of this very reading. --receipts DIR
+holds it against more receipts.
 
---save DIR keeps all that it needs in a directory; --from DIR verifies such a
-directory later, or elsewhere, without talking to anybody: only the ledger's key
-must come from your profile or --log-key.
+--dir DIR verifies what "audit copy" has kept, without talking to anybody: only
+the ledger's key must come from your profile or --log-key.
 
-Any fault is named, and the exit code is 5.`,
+Each fault is named, with what it means and what to do, and the exit code is 5.`,
 		Example: `  liaison audit verify --reason "Monthly check of the log"
-  liaison audit verify --save 2026-11 --reason "Monthly check of the log"
-  liaison audit verify --from 2026-11 --log-key "exchange.example/ledger+8c3a1f02+AS…"`,
+  liaison audit verify --reason "Monthly check of the log" --receipts ~/unit/receipts
+  liaison audit verify --dir 2026-11 --log-key "exchange.example/ledger+8c3a1f02+AS…"`,
 		Args: cobra.NoArgs,
 		RunE: v.run,
 	}
@@ -50,13 +49,11 @@ Any fault is named, and the exit code is 5.`,
 	v.officerFlags.add(c)
 	f := c.Flags()
 	f.StringVar(&v.caseRef, "case", "", "your own case reference, for the record")
-	f.StringVar(&v.save, "save", "", "keep entries, tiles and checkpoint in this new directory")
-	f.StringVar(&v.from, "from", "", "verify what --save kept in this directory, offline")
+	f.StringVar(&v.from, "dir", "", "verify what audit copy kept in this directory, offline")
 	f.StringVar(&v.receipts, "receipts", "", "directory of receipts that the log must agree with, such as receipts/ of a unit's profile")
-	for _, name := range []string{"save", "from", "receipts"} {
+	for _, name := range []string{"dir", "receipts"} {
 		_ = c.MarkFlagDirname(name) // fails only for a flag that is not declared
 	}
-	c.MarkFlagsMutuallyExclusive("save", "from")
 	return c
 }
 
@@ -65,158 +62,227 @@ func (v *verifying) run(cmd *cobra.Command, _ []string) error {
 		return clientError(v.offline(cmd.Context()))
 	}
 	if v.key != "" {
-		return usageError(errors.New("--log-key is for --from DIR"), "leave it out: the profile's log.vkey is used")
+		return usageError(errors.New("--log-key is for --dir DIR"), "leave it out: the profile's log.vkey is used")
 	}
+	return withClient(v.env, &v.profileFlags, func(ctx context.Context, c *client.Client, _ []string) error {
+		return v.online(ctx, c, "")
+	})(cmd, nil)
+}
+
+// online fetches the log into a directory and verifies it there; without one,
+// into a directory within the profile, which is removed at the end.
+func (v *verifying) online(ctx context.Context, c *client.Client, dir string) (err error) {
 	if err := v.needReason(); err != nil {
 		return err
 	}
-	return withClient(v.env, &v.profileFlags, v.online)(cmd, nil)
-}
-
-// online fetches and verifies. The checkpoint is fetched after the entries,
-// so that it covers them.
-func (v *verifying) online(ctx context.Context, c *client.Client, _ []string) error {
-	consultation, err := c.Consult(ctx, client.ConsultInput{Officer: v.officer, Reason: v.reason, CaseRef: v.caseRef})
+	keys, witnesses, err := v.load(v.env)
 	if err != nil {
 		return err
 	}
-	copied, err := newLogCopy(v.save)
+	profile, err := v.path(v.env)
 	if err != nil {
 		return err
 	}
-	entries, err := v.fetchEntries(ctx, c, consultation, copied)
+	seen, err := seenHead(profile, keys)
 	if err != nil {
 		return err
 	}
-	cp, err := c.Checkpoint(ctx)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(copied.write(savedCheckpoint, cp.Note), copied.write(savedReceipt, []byte(consultation.Receipt.Text))); err != nil {
-		return err
-	}
-	log := audit.OwnerLog{Owner: c.Agency(), Checkpoint: cp, Hashes: audit.VerifyTiles(ctx, cp, copied.tiles(c.Tile)),
-		Known: []audit.Position{position(consultation.Receipt.Verified)}}
-	keys, _, err := v.load(v.env)
-	if err != nil {
-		return err
-	}
-	return v.verify(entries, log, keys)
-}
-
-// fetchEntries reads all entries before any is verified: the checkpoint that
-// covers them is fetched after them.
-func (v *verifying) fetchEntries(ctx context.Context, c *client.Client, consultation *client.Consultation, copied *logCopy) ([]audit.Item, error) {
-	bar := v.env.progress("reading entries", false)
-	defer bar.end()
-	total := int64(consultation.Receipt.Entry.Seq)
-	var items []audit.Item
-	for item, err := range c.Entries(ctx, consultation.ID, 0) {
-		if err != nil {
-			return nil, err
+	if dir == "" {
+		if dir, err = os.MkdirTemp(profile, "verify-*"); err != nil {
+			return fmt.Errorf("room for the log while it is verified: %w", err)
 		}
-		items = append(items, item)
-		bar.set(int64(len(items)), max(total, int64(len(items))))
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
-	return items, copied.entries(items)
+	l, err := v.fetchLog(ctx, c, dir)
+	var bad *client.VerifyError
+	if errors.As(err, &bad) {
+		return v.conclude(auditReport{Owner: c.Agency(), Ledger: keys.Origin(), Faults: []audit.Fault{headFault(audit.FaultHead, err)}})
+	}
+	if err != nil {
+		return err
+	}
+	return v.verify(ctx, l, keys, witnesses, seen)
 }
 
-// offline verifies a directory that --save made.
+// offline verifies a directory that audit copy made, against the profile's
+// newest head too, where there is one.
 func (v *verifying) offline(ctx context.Context) error {
-	keys, _, err := v.load(v.env)
+	keys, witnesses, err := v.load(v.env)
 	if err != nil {
 		return err
 	}
-	saved, err := openLogCopy(v.from, keys)
-	if err != nil {
-		return err
+	seen := audit.Checkpoint{}
+	if profile, err := v.path(v.env); err == nil {
+		if seen, err = seenHead(profile, keys); err != nil {
+			return err
+		}
 	}
-	log := audit.OwnerLog{Owner: saved.receipt.Entry.Owner, Checkpoint: saved.checkpoint,
-		Hashes: audit.VerifyTiles(ctx, saved.checkpoint, saved.fetch), Known: []audit.Position{position(saved.receipt)}}
-	return v.verify(saved.items, log, keys)
+	return v.verify(ctx, &logCopy{dir: v.from}, keys, witnesses, seen)
+}
+
+// seenHead is the newest head that a profile has verified; without a note if
+// there is none, or if it is of another ledger than is meant.
+func seenHead(profile string, keys audit.Keys) (audit.Checkpoint, error) {
+	note, err := client.CheckpointFile(filepath.Join(profile, client.FileCheckpoint)).Load()
+	if errors.Is(err, fs.ErrNotExist) {
+		return audit.Checkpoint{}, nil
+	}
+	if err != nil {
+		return audit.Checkpoint{}, err
+	}
+	cp, err := audit.OpenCheckpoint(note, keys)
+	if errors.Is(err, audit.ErrSignature) || errors.Is(err, audit.ErrCheckpoint) {
+		return audit.Checkpoint{}, nil //nolint:nilerr // --log-key may name another ledger than the profile's
+	}
+	return cp, err
 }
 
 func position(r audit.Verified) audit.Position {
 	return audit.Position{Seq: r.Entry.Seq, Commitment: r.Commitment}
 }
 
-// auditReport is what audit verify prints with --json.
-type auditReport struct {
-	Verdict    string        `json:"verdict"` // "whole" or "faulty"
-	Owner      string        `json:"owner"`
-	Ledger     string        `json:"ledger"`
-	Size       int64         `json:"size"` // of the ledger
-	Entries    uint64        `json:"entries"`
-	Disclosed  int           `json:"disclosed"`
-	Erased     int           `json:"erased"`
-	Receipts   int           `json:"receipts"` // that the log was held against
-	Faults     []audit.Fault `json:"faults,omitempty"`
-	MoreFaults int           `json:"more_faults,omitempty"`
+// headFault is a fault of the ledger itself.
+func headFault(kind audit.FaultKind, err error) audit.Fault {
+	return audit.Fault{Kind: kind, Index: -1, Detail: err.Error()}
 }
 
-// verify proves the log and prints the verdict.
-func (v *verifying) verify(entries []audit.Item, log audit.OwnerLog, keys audit.Keys) error {
-	more, err := knownReceipts(v.receipts, log.Owner, keys)
+// verify proves a copied log and prints the verdict.
+func (v *verifying) verify(ctx context.Context, l *logCopy, keys audit.Keys, witnesses []audit.Witness, seen audit.Checkpoint) error {
+	p := proving{env: v.env, copy: l, keys: keys, witnesses: witnesses, seen: seen, report: auditReport{Ledger: keys.Origin()}}
+	if err := p.open(); err != nil {
+		return err
+	}
+	more, err := knownReceipts(v.receipts, p.log.Owner, keys)
 	if err != nil {
 		return err
 	}
-	log.Known = append(log.Known, more...)
-	bar := v.env.progress("verifying", false)
-	found, err := audit.VerifyOwner(counted(entries, bar), log)
-	bar.end()
-	if errors.Is(err, audit.ErrTiles) {
-		return verificationError(err, "what was fetched or saved is not the ledger's tree: fetch it again, and if it stays so, tell your data-protection authority")
-	}
-	if err != nil {
-		return err
-	}
-	report := auditReport{Verdict: "whole", Owner: log.Owner, Ledger: log.Checkpoint.Origin, Size: log.Checkpoint.Size, Entries: found.Last.Seq,
-		Disclosed: found.Disclosed, Erased: found.Erased, Receipts: len(log.Known), Faults: found.Faults, MoreFaults: found.More}
-	if len(found.Faults) > 0 {
-		report.Verdict = "faulty"
-	}
-	if err := v.env.output().value(report, report.String()); err != nil || len(found.Faults) == 0 {
-		return err
-	}
-	return verificationError(fmt.Errorf("the log of %s has %d faults", log.Owner, len(found.Faults)+found.More),
-		"keep a copy (--save DIR) and your receipts, and bring both to your supervisory authority and the operator")
-}
-
-// counted moves the bar as entries are taken.
-func counted(entries []audit.Item, bar *progress) iter.Seq2[audit.Item, error] {
-	return func(yield func(audit.Item, error) bool) {
-		for i, item := range entries {
-			if bar.set(int64(i+1), int64(len(entries))); !yield(item, nil) {
-				return
-			}
+	if len(p.report.Faults) == 0 {
+		p.log.Known = append(p.log.Known, more...)
+		if err := p.prove(ctx); err != nil {
+			return err
 		}
 	}
+	return v.conclude(p.report)
 }
 
-// number is a count of things in words.
-func number(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
+// conclude prints a report; faults are exit code 5.
+func (v *verifying) conclude(r auditReport) error {
+	r.Verdict = "whole"
+	faults := len(r.Faults) + r.MoreFaults
+	if faults > 0 {
+		r.Verdict = "faulty"
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	if err := v.env.output().value(r, r.words(v.env.Now())); err != nil || faults == 0 {
+		return err
+	}
+	return verificationError(fmt.Errorf("the log of %s has %s", r.Owner, number(faults, "fault")), r.Faults[0].Kind.Do())
 }
 
-// String says the verdict in words.
-func (r auditReport) String() string {
-	var b strings.Builder
-	if r.Verdict == "whole" {
-		fmt.Fprintf(&b, "The log of %s is whole and unchanged: entries 1 to %d", r.Owner, r.Entries)
-	} else {
-		fmt.Fprintf(&b, "The log of %s is NOT whole: of entries 1 to %d", r.Owner, r.Entries)
+// proving is one verification of a copied log.
+type proving struct {
+	env       *environment
+	copy      *logCopy
+	keys      audit.Keys
+	witnesses []audit.Witness
+	seen      audit.Checkpoint // the newest head that was verified before, if any
+	log       audit.OwnerLog
+	report    auditReport
+}
+
+func (p *proving) fault(kind audit.FaultKind, err error) {
+	p.report.Faults = append(p.report.Faults, headFault(kind, err))
+}
+
+// open reads head and receipt of the copy. Whose log it is says the receipt,
+// which the ledger's key proves.
+func (p *proving) open() error {
+	note, err := p.copy.read(copiedCheckpoint, audit.MaxCheckpoint)
+	if err != nil {
+		return copyError(err)
 	}
-	fmt.Fprintf(&b, ", %d read, %d erased, in %s of %d entries, held against %s.\n", r.Disclosed, r.Erased, r.Ledger, r.Size, number(r.Receipts, "receipt"))
-	for _, f := range r.Faults {
-		fmt.Fprintf(&b, "  fault: %s\n", printable(f.Error()))
+	text, err := p.copy.read(copiedReceipt, audit.MaxReceipt)
+	if err != nil {
+		return copyError(err)
 	}
-	if r.MoreFaults > 0 {
-		fmt.Fprintf(&b, "  and %d more\n", r.MoreFaults)
+	cp, err := audit.OpenCheckpoint(note, p.keys)
+	if err != nil {
+		p.fault(audit.FaultHead, err)
+		return nil //nolint:nilerr // it is a finding
 	}
-	return b.String()
+	p.report.Size = cp.Size
+	receipt, err := audit.ParseReceipt(string(text))
+	var verified audit.Verified
+	if err == nil {
+		verified, err = receipt.Verify(p.keys, nil)
+	}
+	if err != nil {
+		p.fault(audit.FaultReceipt, fmt.Errorf("the receipt of the reading that made the copy: %w", err))
+		return nil //nolint:nilerr // it is a finding
+	}
+	p.report.Owner = verified.Entry.Owner
+	p.log = audit.OwnerLog{Owner: verified.Entry.Owner, Checkpoint: cp, Known: []audit.Position{position(verified)}}
+	return nil
+}
+
+// prove holds the entries against the tree, and the head against others.
+func (p *proving) prove(ctx context.Context) error {
+	p.log.Hashes = audit.VerifyTiles(ctx, p.log.Checkpoint, p.copy.tile)
+	if err := p.heads(); err != nil {
+		return err
+	}
+	bar := p.env.progress("verifying", true)
+	found, err := audit.VerifyOwner(p.copy.entries(bar.set), p.log)
+	bar.end()
+	if kind, is := p.finding(err); is {
+		p.fault(kind, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	p.report.Entries, p.report.Disclosed, p.report.Erased = found.Last.Seq, found.Disclosed, found.Erased
+	p.report.Receipts, p.report.MoreFaults = len(p.log.Known), found.More
+	p.report.Faults = append(p.report.Faults, found.Faults...)
+	return nil
+}
+
+// finding tells what an error in reading says about the log; in what was
+// fetched from a server, what is not there is no finding.
+func (p *proving) finding(err error) (audit.FaultKind, bool) {
+	switch {
+	case errors.Is(err, audit.ErrTiles), p.copy.more == nil && errors.Is(err, fs.ErrNotExist):
+		return audit.FaultTiles, true
+	case errors.Is(err, audit.ErrItem):
+		return audit.FaultMalformed, true
+	case errors.Is(err, audit.ErrFork), errors.Is(err, audit.ErrBehind), errors.Is(err, audit.ErrOtherLedger):
+		return audit.FaultHead, true
+	}
+	return "", false
+}
+
+// heads holds the head against the newest one that was verified before, and
+// against the witnesses. A copy that is older than that head cannot be: the
+// report says so.
+func (p *proving) heads() error {
+	cp := p.log.Checkpoint
+	cosignatures, err := cp.Cosignatures(p.witnesses)
+	if err != nil {
+		p.fault(audit.FaultCosignature, err)
+	}
+	p.report.Witnesses, p.report.Witnessed = len(p.witnesses), len(cosignatures)
+	for _, c := range cosignatures {
+		p.report.Cosigned = append(p.report.Cosigned, cosigned{c.Witness, c.Time})
+	}
+	p.report.Seen = p.seen.Size
+	if p.seen.Note == nil || p.seen.Size > cp.Size {
+		return nil
+	}
+	err = audit.VerifyExtends(p.seen, cp, p.log.Hashes)
+	if kind, is := p.finding(err); is {
+		p.fault(kind, fmt.Errorf("held against the newest head that this profile has verified: %w", err))
+		return nil
+	}
+	return err
 }
 
 // knownReceipts verifies the receipts of a directory and returns the places

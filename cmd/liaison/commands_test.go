@@ -236,19 +236,24 @@ func (d desks) audit(t *testing.T, ledgerKey string) {
 	dpo.run("audit", "show", "--reason", "short").exits(exitUsage)
 
 	saved, receipts := filepath.Join(t.TempDir(), "saved"), filepath.Join(d.ee.profile, "receipts")
-	dpo.run("audit", "verify", "--save", saved, "--receipts", receipts, "--reason", testReason).exits(exitDone).says("whole and unchanged", "held against 2 receipts")
-	dpo.run("audit", "verify", "--save", saved, "--reason", testReason).exits(exitUsage)
+	dpo.run("audit", "verify", "--receipts", receipts, "--reason", testReason).exits(exitDone).says("whole and unchanged", "2 receipts, the newest head that this profile had verified")
+	if left, err := filepath.Glob(filepath.Join(d.dpo.profile, "verify-*")); err != nil || len(left) > 0 {
+		t.Errorf("the log is left behind in %q, %v", left, err)
+	}
+	dpo.run("audit", "copy", saved, "--reason", testReason).exits(exitDone).says("whole and unchanged")
+	dpo.run("audit", "copy", saved, "--reason", testReason).exits(exitUsage)
+	dpo.run("audit", "verify", "--reason", "short").exits(exitUsage)
 	offline := shell{t: t}
-	whole := lines[auditReport](offline.run("audit", "verify", "--from", saved, "--log-key", ledgerKey, "--json").exits(exitDone))[0]
+	whole := lines[auditReport](offline.run("audit", "verify", "--dir", saved, "--log-key", ledgerKey, "--json").exits(exitDone))[0]
 	if whole.Verdict != "whole" || whole.Owner != "ee/pbgb" || whole.Entries == 0 {
 		t.Errorf("report %+v", whole)
 	}
-	offline.run("audit", "verify", "--from", saved).exits(exitUsage)
+	offline.run("audit", "verify", "--dir", saved).exits(exitUsage)
 	_, other, err := audit.GenerateKey("demo.liaison.example/ledger")
 	must(t, err)
-	offline.run("audit", "verify", "--from", saved, "--log-key", other).exits(exitUnverified)
+	offline.run("audit", "verify", "--dir", saved, "--log-key", other).exits(exitUnverified)
 
-	entries, err := os.ReadFile(filepath.Join(saved, savedEntries))
+	entries, err := os.ReadFile(filepath.Join(saved, copiedEntries))
 	must(t, err)
 	all := strings.SplitAfter(string(entries), "\n")
 	spoil := func(name, file, text, kind string) {
@@ -256,20 +261,20 @@ func (d desks) audit(t *testing.T, ledgerKey string) {
 		good, err := os.ReadFile(path)
 		must(t, err)
 		must(t, os.WriteFile(path, []byte(text), 0o600))
-		r := offline.run("audit", "verify", "--from", saved, "--log-key", ledgerKey).exits(exitUnverified)
+		r := offline.run("audit", "verify", "--dir", saved, "--log-key", ledgerKey).exits(exitUnverified)
 		if kind != "" {
-			r.says("NOT whole", kind)
+			r.says("NOT proven", kind, "means", "do ")
 		}
 		must(t, os.WriteFile(path, good, 0o600))
 		if t.Failed() {
 			t.Fatalf("%s: see above", name)
 		}
 	}
-	spoil("an entry gone", savedEntries, strings.Join(append(append([]string{}, all[:2]...), all[3:]...), ""), "gap")
-	spoil("cut off", savedEntries, strings.Join(all[:2], ""), "cut off")
+	spoil("an entry gone", copiedEntries, strings.Join(append(append([]string{}, all[:2]...), all[3:]...), ""), "gap")
+	spoil("cut off", copiedEntries, strings.Join(all[:2], ""), "cut off")
 	var item struct{ Entry string }
 	must(t, json.Unmarshal([]byte(all[1]), &item))
-	spoil("changed", savedEntries, strings.Replace(string(entries), item.Entry[:40], item.Entry[:39]+"A", 1), "changed entry")
+	spoil("changed", copiedEntries, strings.Replace(string(entries), item.Entry[:40], item.Entry[:39]+"A", 1), "changed entry")
 	tiles, err := filepath.Glob(filepath.Join(saved, "tile", "0", "*", "*"))
 	must(t, err)
 	tile, err := os.ReadFile(tiles[0])
@@ -277,11 +282,27 @@ func (d desks) audit(t *testing.T, ledgerKey string) {
 	tile[3] ^= 1
 	rel, err := filepath.Rel(saved, tiles[0])
 	must(t, err)
-	spoil("a tile", rel, string(tile), "")
-	note, err := os.ReadFile(filepath.Join(saved, savedCheckpoint))
+	spoil("a tile", rel, string(tile), "tree does not match")
+	note, err := os.ReadFile(filepath.Join(saved, copiedCheckpoint))
 	must(t, err)
-	spoil("the checkpoint", savedCheckpoint, strings.Replace(string(note), "\n1", "\n2", 1)+" ", "")
-	spoil("the receipt", savedReceipt, "c2sp.org/tlog-proof@v1\n", "")
+	spoil("the checkpoint", copiedCheckpoint, strings.Replace(string(note), "\n1", "\n2", 1)+" ", "head does not fit")
+	spoil("the receipt", copiedReceipt, "c2sp.org/tlog-proof@v1\n", "contradicts a receipt")
+	d.auditProof(t, ledgerKey)
+}
+
+// auditProof makes a proof of an entry, and holds it against the ledger's key.
+func (d desks) auditProof(t *testing.T, ledgerKey string) {
+	dpo, file := d.dpo.on(t), filepath.Join(t.TempDir(), "proof.txt")
+	dpo.run("audit", "proof", "2", "-o", file, "--reason", testReason).exits(exitDone).says("proves entry 2 of ee/pbgb", "included")
+	offline := shell{t: t}
+	offline.run("receipt", "verify", file, "--log-key", ledgerKey).exits(exitDone).says("entry          2 of ee/pbgb")
+	shown := dpo.run("audit", "proof", "2", "--reason", testReason).exits(exitDone)
+	if _, err := audit.ParseReceipt(shown.out); err != nil {
+		t.Errorf("standard output is no receipt: %v\n%s", err, shown.out)
+	}
+	dpo.run("audit", "proof", "two", "--reason", testReason).exits(exitUsage)
+	dpo.run("audit", "proof", "2", "--reason", "short").exits(exitUsage)
+	dpo.run("audit", "proof", "1000000", "--reason", testReason).exits(exitNotFound)
 }
 
 // TestInit: from nothing to keys that an operator can register.

@@ -162,11 +162,15 @@ func verifyReceipt(text string, keys audit.Keys, witnesses []audit.Witness) (ver
 	if err != nil {
 		return verifiedReceipt{}, verificationError(fmt.Errorf("the receipt does not verify: %w", err), fix)
 	}
-	verdict := "included"
-	if v.Witnessed > 0 {
-		verdict = fmt.Sprintf("included and witnessed by %d", v.Witnessed)
+	return verifiedReceipt{Verdict: verdict(v.Witnessed), Witnessed: v.Witnessed, Ledger: keys.Origin(), Index: v.Index, Size: v.Size, Entry: v.Entry}, nil
+}
+
+// verdict says what a receipt proves that verifies.
+func verdict(witnessed int) string {
+	if witnessed == 0 {
+		return "included"
 	}
-	return verifiedReceipt{Verdict: verdict, Witnessed: v.Witnessed, Ledger: keys.Origin(), Index: v.Index, Size: v.Size, Entry: v.Entry}, nil
+	return fmt.Sprintf("included and witnessed by %d", witnessed)
 }
 
 // String tells the receipt in words.

@@ -1,0 +1,236 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+)
+
+// ErrItem says that a line of an exported log is not one entry.
+var ErrItem = errors.New("malformed line of an exported log")
+
+// maxItem bounds a line of an exported log: an entry of the greatest size in base64, and what stands beside it.
+const maxItem = 32 << 10
+
+// item is the form of an exported entry, the same as in the API.
+type item struct {
+	Owner      string `json:"owner"`
+	Seq        uint64 `json:"seq"`
+	Index      int64  `json:"index"`
+	Commitment string `json:"commitment"`
+	Entry      string `json:"entry,omitempty"`
+	Salt       string `json:"salt,omitempty"`
+	Erased     bool   `json:"erased,omitempty"`
+}
+
+// AppendItem appends an entry as a line of an exported log: the JSON object of the API, one a line.
+func AppendItem(b []byte, i Item) ([]byte, error) {
+	line, err := json.Marshal(item{Owner: i.Owner, Seq: i.Seq, Index: i.Index, Commitment: i.Commitment.String(),
+		Entry: base64.RawURLEncoding.EncodeToString(i.Entry), Salt: base64.RawURLEncoding.EncodeToString(i.Salt), Erased: i.Erased})
+	return append(append(b, line...), '\n'), err
+}
+
+// ParseItem reads a line of an exported log, without its line break.
+func ParseItem(line []byte) (Item, error) {
+	if i, ok := plainItem(line); ok {
+		return i, nil
+	}
+	var raw item
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&raw); err != nil {
+		return Item{}, fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Item{}, fmt.Errorf("%w: something follows the object", ErrItem)
+	}
+	i := Item{Owner: raw.Owner, Seq: raw.Seq, Index: raw.Index, Erased: raw.Erased}
+	var err error
+	if i.Commitment, err = ParseCommitment(raw.Commitment); err != nil {
+		return Item{}, fmt.Errorf("%w: commitment: %w", ErrItem, err)
+	}
+	var ok1, ok2 bool
+	if i.Entry, ok1 = decodePart([]byte(raw.Entry)); ok1 {
+		i.Salt, ok2 = decodePart([]byte(raw.Salt))
+	}
+	if !ok1 || !ok2 {
+		return Item{}, fmt.Errorf("%w: entry or salt: %w", ErrItem, ErrEncoding)
+	}
+	return i, nil
+}
+
+// plainItem reads the line in the one form that AppendItem writes, which is what almost all lines have.
+func plainItem(line []byte) (i Item, ok bool) {
+	r := plainReader{rest: line, ok: true}
+	owner := r.text(`{"owner":"`)
+	seq := r.digits(`","seq":`)
+	index := r.digits(`,"index":`)
+	commitment := r.text(`,"commitment":"`)
+	r.skip(`"`)
+	var entry, salt []byte
+	if r.has(`,"entry":"`) {
+		entry = r.text(`,"entry":"`)
+		r.skip(`"`)
+	}
+	if r.has(`,"salt":"`) {
+		salt = r.text(`,"salt":"`)
+		r.skip(`"`)
+	}
+	if i.Erased = r.has(`,"erased":true`); i.Erased {
+		r.skip(`,"erased":true`)
+	}
+	if r.skip("}"); !r.ok || len(r.rest) > 0 || bytes.IndexByte(owner, '\\') >= 0 || !ascii(owner) || index > MaxSize {
+		return Item{}, false
+	}
+	i.Owner, i.Seq, i.Index = string(owner), seq, int64(index)
+	c, ok := decodePart(commitment)
+	if !ok || len(c) != len(i.Commitment) {
+		return Item{}, false
+	}
+	i.Commitment = Commitment(c)
+	if i.Entry, ok = decodePart(entry); !ok {
+		return Item{}, false
+	}
+	i.Salt, ok = decodePart(salt)
+	return i, ok
+}
+
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+var strictURL = base64.RawURLEncoding.Strict()
+
+// decodePart decodes canonical base64url; nothing is nil.
+func decodePart(s []byte) ([]byte, bool) {
+	if len(s) == 0 {
+		return nil, true
+	}
+	b := make([]byte, strictURL.DecodedLen(len(s)))
+	n, err := strictURL.Decode(b, s)
+	// The decoder passes over line breaks, which would be a second text of the same bytes.
+	return b, err == nil && n == len(b)
+}
+
+// plainReader takes a line apart from the left.
+type plainReader struct {
+	rest []byte
+	ok   bool
+}
+
+func (r *plainReader) has(s string) bool { return bytes.HasPrefix(r.rest, []byte(s)) }
+
+func (r *plainReader) skip(s string) {
+	if r.ok = r.ok && r.has(s); r.ok {
+		r.rest = r.rest[len(s):]
+	}
+}
+
+// text is what stands between a prefix and the next quote.
+func (r *plainReader) text(prefix string) []byte {
+	r.skip(prefix)
+	n := bytes.IndexByte(r.rest, '"')
+	if r.ok = r.ok && n >= 0; !r.ok {
+		return nil
+	}
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
+func (r *plainReader) digits(prefix string) uint64 {
+	r.skip(prefix)
+	n := 0
+	for n < len(r.rest) && r.rest[n] >= '0' && r.rest[n] <= '9' {
+		n++
+	}
+	v, err := strconv.ParseUint(string(r.rest[:n]), 10, 63)
+	if r.ok = r.ok && err == nil && (n == 1 || r.rest[0] != '0'); r.ok {
+		r.rest = r.rest[n:]
+	}
+	return v
+}
+
+// ReadItems reads an exported log, one entry a line, with all processors. An error says in which line; it is the last.
+func ReadItems(r io.Reader) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		line := 0
+		for lines, err := range ordered(chunks(r), 1, parseChunk) {
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			for _, i := range lines.items {
+				if line++; !yield(i, nil) {
+					return
+				}
+			}
+			if lines.err != nil {
+				yield(Item{}, fmt.Errorf("line %d: %w", line+1, lines.err))
+				return
+			}
+		}
+	}
+}
+
+type parsedLines struct {
+	items []Item
+	err   error // of the line after the items
+}
+
+func parseChunk(one [][]byte) (p parsedLines) {
+	for line := range bytes.Lines(one[0]) {
+		trimmed, ended := bytes.CutSuffix(line, []byte("\n"))
+		i, err := ParseItem(trimmed)
+		if err == nil && !ended {
+			err = fmt.Errorf("%w: the last line has no end", ErrItem)
+		}
+		if err != nil {
+			p.err = err
+			return p
+		}
+		p.items = append(p.items, i)
+	}
+	return p
+}
+
+// chunkSize is about how much is parsed in one go.
+const chunkSize = 256 << 10
+
+// chunks cuts a text into pieces that end with a line.
+func chunks(r io.Reader) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		in := bufio.NewReaderSize(r, maxItem)
+		for {
+			chunk := make([]byte, chunkSize, chunkSize+maxItem)
+			n, err := io.ReadFull(in, chunk)
+			chunk = chunk[:n]
+			if err == nil {
+				rest, tail := in.ReadSlice('\n')
+				chunk, err = append(chunk, rest...), tail
+			}
+			end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+			if errors.Is(err, bufio.ErrBufferFull) {
+				err = fmt.Errorf("%w: longer than %d bytes", ErrItem, maxItem)
+			}
+			if err != nil && !end {
+				yield(nil, err)
+				return
+			}
+			if len(chunk) > 0 && !yield(chunk, nil) || end {
+				return
+			}
+		}
+	}
+}
