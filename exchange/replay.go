@@ -3,7 +3,6 @@ package exchange
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"runtime"
 	"slices"
@@ -136,8 +135,8 @@ func (s *Service) Replay(ctx context.Context, c Caller, jurisdiction string, bun
 	if err != nil {
 		return err
 	}
-	r := &replay{visit: v, draft: draft, now: now, who: v.audience(), since: since, tell: tell, verdicts: map[string]*policy.Decision{},
-		kept: map[string][]*ReplayChange{}}
+	r := &replay{visit: v, draft: draft, now: now, both: policy.Compare(now, draft), who: v.audience(), since: since, tell: tell,
+		revisions: map[string]map[string]string{}, kept: map[string][]*ReplayChange{}}
 	r.sum = ReplaySummary{Changes: map[string]int{}, Pairs: map[string]map[string]int{}, Rules: map[string]map[string]int{},
 		Declared: draft.Revisions()["declared/"+jurisdiction] != now.Revisions()["declared/"+jurisdiction]}
 	return r.run(ctx)
@@ -176,15 +175,18 @@ type replay struct {
 	since      time.Time
 	tell       func(Replayed) error
 
-	mu       sync.Mutex
-	verdicts map[string]*policy.Decision // decoded, by their text
-	kept     map[string][]*ReplayChange
-	sum      ReplaySummary
+	both      *policy.Comparison
+	revisions map[string]map[string]string // decoded, by their text; of who reads
+
+	mu   sync.Mutex
+	kept map[string][]*ReplayChange
+	sum  ReplaySummary
 }
 
 // page is what is decided again at once.
 type page struct {
 	rows     []DecisionRow
+	verdicts []*verdictText // of the rows
 	first    int64
 	inputs   map[string][]byte
 	releases map[string]*ReleaseRow
@@ -260,7 +262,18 @@ func (r *replay) read(ctx context.Context, pages chan<- *page, after, last int64
 // side.
 func (r *replay) fill(rows Reader, p *page) (err error) {
 	var digests, packages []string
-	p.rows = slices.DeleteFunc(p.rows, func(d DecisionRow) bool { return d.At.Before(r.since) || !r.concerns(&d) })
+	p.verdicts = make([]*verdictText, 0, len(p.rows))
+	p.rows = slices.DeleteFunc(p.rows, func(d DecisionRow) bool {
+		if d.At.Before(r.since) {
+			return true
+		}
+		v, err := readVerdict(d.Verdict, r.revisionsOf)
+		if err != nil || !r.concerns(v) {
+			return true
+		}
+		p.verdicts = append(p.verdicts, v)
+		return false
+	})
 	for i := range p.rows {
 		d := &p.rows[i]
 		if i == 0 || d.Shared != p.rows[i-1].Shared {
@@ -279,40 +292,6 @@ func (r *replay) fill(rows Reader, p *page) (err error) {
 		p.releases[releases[i].Package+" "+releases[i].Recipient] = &releases[i]
 	}
 	return err
-}
-
-// concerns reports whether a decision can be for the reader at all: its
-// jurisdiction is one of those that were asked, or that the decision names.
-func (r *replay) concerns(d *DecisionRow) bool {
-	v := r.verdict(d.Verdict)
-	if v == nil {
-		return false
-	}
-	j := r.who.jurisdiction
-	return v.Revisions["declared/"+j] != "" || v.Revisions["rules/"+j] != "" || pendsOn(*v, "originator", j) || slices.ContainsFunc(notifiedBy(*v), r.who.is)
-}
-
-// maxVerdicts bounds the verdicts that are kept decoded: many are alike.
-const maxVerdicts = 4096
-
-func (r *replay) verdict(text []byte) *policy.Decision {
-	r.mu.Lock()
-	d := r.verdicts[string(text)]
-	r.mu.Unlock()
-	if d != nil {
-		return d
-	}
-	d = &policy.Decision{}
-	if json.Unmarshal(text, d) != nil {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.verdicts) >= maxVerdicts {
-		clear(r.verdicts)
-	}
-	r.verdicts[string(text)] = d
-	return d
 }
 
 // page decides a page again. Requests of the exchange come first: each decision
@@ -343,7 +322,7 @@ func (r *replay) page(ctx context.Context, p *page, worker int) error {
 // one decides one decision again and notes what is other.
 func (r *replay) one(ctx context.Context, p *page, i int, last *policy.Reading) *policy.Reading {
 	row := &p.rows[i]
-	was, release := r.verdict(row.Verdict), p.releases[row.Package+" "+row.Recipient]
+	was, release := p.verdicts[i], p.releases[row.Package+" "+row.Recipient]
 	shared, kept := p.inputs[row.Shared]
 	if !kept || len(shared) == 0 || len(row.Own) == 0 {
 		if release != nil && (r.who.is(release.Sender) || r.who.is(row.Recipient) && release.Seq > 0) && row.Shared != noInput {
@@ -355,48 +334,72 @@ func (r *replay) one(ctx context.Context, p *page, i int, last *policy.Reading) 
 	if err != nil {
 		return last // it cannot be told whose it is
 	}
-	as := r.as(row, was, reading, release)
-	if as == noParty {
-		return reading
+	if as := r.as(row, was, reading, release); as != noParty {
+		r.again(ctx, row, was, reading, as, p.first+int64(i))
 	}
-	now, err := r.draft.DecideReading(ctx, decideAgain, reading)
-	if err != nil {
-		r.note(func(s *ReplaySummary) { s.Decisions++; s.Unread++ })
-		return reading
-	}
-	kind := changeKind(was, &now)
-	if kind == "" {
-		r.note(func(s *ReplaySummary) { s.Decisions++; s.Unchanged++ })
-		return reading
-	}
-	if inForce, err := r.now.DecideReading(ctx, decideAgain, reading); err == nil && changeKind(&inForce, &now) == "" {
-		r.note(func(s *ReplaySummary) { s.Decisions++; s.Already++ })
-		return reading
-	}
-	r.changed(row, kind, was, &now, reading.Sender(), as, p.first+int64(i))
 	return reading
+}
+
+// again decides what the reader may see. Where the draft and the rules in force
+// are known to say the same, what the rules in force decided stays as it is.
+func (r *replay) again(ctx context.Context, row *DecisionRow, was *verdictText, in *policy.Reading, as standing, sequence int64) {
+	same, inForce := r.both.Same(ctx, decideAgain, in), r.both.Decided(in, was.revisions, was.engine)
+	if same && inForce {
+		r.note(func(s *ReplaySummary) { s.Decisions++; s.Unchanged++ })
+		return
+	}
+	now, err := r.draft.DecideReading(ctx, decideAgain, in)
+	kind := ""
+	if err == nil {
+		kind, err = was.changeKind(&now)
+	}
+	switch {
+	case err != nil:
+		r.note(func(s *ReplaySummary) { s.Decisions++; s.Unread++ })
+	case kind == "":
+		r.note(func(s *ReplaySummary) { s.Decisions++; s.Unchanged++ })
+	case same || !inForce && r.already(ctx, in, &now):
+		r.note(func(s *ReplaySummary) { s.Decisions++; s.Already++ })
+	default:
+		r.changed(row, kind, was, &now, in.Sender(), as, sequence)
+	}
+}
+
+// already reports whether the rules in force decide like the draft.
+func (r *replay) already(ctx context.Context, in *policy.Reading, now *policy.Decision) bool {
+	d, err := r.now.DecideReading(ctx, decideAgain, in)
+	return err == nil && changeKind(&d, now) == ""
 }
 
 // noInput is the digest of what was decided when no policy was active.
 var noInput = digest(nil)
 
 // as is what the reader is to a decision.
-func (r *replay) as(row *DecisionRow, was *policy.Decision, in *policy.Reading, release *ReleaseRow) standing {
+func (r *replay) as(row *DecisionRow, was *verdictText, in *policy.Reading, release *ReleaseRow) standing {
 	switch {
 	case r.who.is(in.Sender()):
 		return ofSender
 	case row.Action == policy.ActionDryRun, release == nil:
 		return noParty
 	}
-	rec := &record{DecisionRow: *row, decision: *was}
+	rec := &record{DecisionRow: *row}
+	if was.names() {
+		d, err := was.decode()
+		if err != nil {
+			return noParty
+		}
+		rec.decision = *d
+	}
 	return rec.standingIn(release, in.Sender(), r.who)
 }
+
+var kindOfVerdict = map[string]string{policy.Delivered: NowAllowed, policy.Pending: NowPending, policy.Denied: NowDenied}
 
 // changeKind says how a decision is other than before; empty: it is not.
 func changeKind(was, now *policy.Decision) string {
 	switch {
 	case was.Verdict != now.Verdict:
-		return map[string]string{policy.Delivered: NowAllowed, policy.Pending: NowPending, policy.Denied: NowDenied}[now.Verdict]
+		return kindOfVerdict[now.Verdict]
 	case now.Verdict == policy.Denied:
 		return ""
 	case !sameAsDecided(was.Obligations, now.Obligations), !samePends(was.Pends, now.Pends):
@@ -412,19 +415,33 @@ func (r *replay) note(f func(*ReplaySummary)) {
 }
 
 // changeOf is a change as its reader may see it, without its place, and the
-// rules that it is counted under: of what is held back now those that hold it
-// back, of what goes now those that did.
+// rules that it is counted under.
 func changeOf(kind string, was, now *policy.Decision, reader string, as standing) (c *ReplayChange, blamed []string) {
 	c = &ReplayChange{Kind: kind, Was: sideOf(policy.Mask(*was, reader, as == ofSender)), Now: sideOf(policy.Mask(*now, reader, as == ofSender))}
-	if kind == NowAllowed || kind == NowPending && was.Verdict == policy.Denied {
+	if blamesFormer(kind, was.Verdict) {
 		return c, c.Was.Rules
 	}
 	return c, c.Now.Rules
 }
 
-// changed counts a change, and keeps it if there is room.
-func (r *replay) changed(row *DecisionRow, kind string, was, now *policy.Decision, sender string, as standing, sequence int64) {
-	c, blamed := changeOf(kind, was, now, r.agency(), as)
+// blamesFormer says under which rules a change is counted: of what goes now
+// under those that held it back, of what is held back now under those that do.
+func blamesFormer(kind, was string) bool {
+	return kind == NowAllowed || kind == NowPending && was == policy.Denied
+}
+
+// changed counts a change, and keeps it if there is room. What was is decoded
+// only if something of it is told.
+func (r *replay) changed(row *DecisionRow, kind string, was *verdictText, now *policy.Decision, sender string, as standing, sequence int64) {
+	former := &policy.Decision{Verdict: was.verdict}
+	if r.room(kind) || blamesFormer(kind, was.verdict) {
+		var err error
+		if former, err = was.decode(); err != nil {
+			r.note(func(s *ReplaySummary) { s.Decisions++; s.Unread++ })
+			return
+		}
+	}
+	c, blamed := changeOf(kind, former, now, r.agency(), as)
 	c.Decision, c.Action, c.At, c.From, c.To, c.sequence = row.ID, row.Action, row.At, sender, row.Recipient, sequence
 	from, _, _ := certs.ParseAgencyID(sender)
 	to, _, _ := certs.ParseAgencyID(row.Recipient)
@@ -439,6 +456,14 @@ func (r *replay) changed(row *DecisionRow, kind string, was, now *policy.Decisio
 	if len(r.kept[kind]) < maxChanges {
 		r.kept[kind] = append(r.kept[kind], c)
 	}
+}
+
+// room reports whether a change of a kind can be kept; once there is none,
+// there is none again.
+func (r *replay) room(kind string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.kept[kind]) < maxChanges
 }
 
 // maxCounted bounds the pairs and rules that are counted by name.

@@ -16,8 +16,11 @@ import (
 func draftOf(t testing.TB, j string, changes map[string]string) []byte {
 	t.Helper()
 	in := policy.Samples()
-	b := policy.Bundle{Jurisdiction: j, Seq: 1, Status: policy.Sample, Files: maps.Clone(in.Rules[j].Files)}
-	b.Files["declared.json"] = in.Declared[j].Files["declared.json"]
+	b := policy.Bundle{Jurisdiction: j, Seq: 1, Status: policy.Sample, Files: map[string][]byte{}}
+	maps.Copy(b.Files, in.Rules[j].Files)
+	if b.Files["declared.json"] = in.Declared[j].Files["declared.json"]; j == policy.CommonBundle {
+		b.Files = maps.Clone(in.Common.Files)
+	}
 	for name, text := range changes {
 		if b.Files[name] = []byte(text); text == "" {
 			delete(b.Files, name)

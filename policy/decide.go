@@ -108,8 +108,10 @@ type who struct{ jurisdiction, kind string }
 
 // layers lists who is asked beside the baseline. An originator that is not on the exchange cannot be asked: the
 // baseline holds for it alone. In an emergency (LED article 35(2)) an originator is told, not asked.
-func (a *asking) layers(o *own) []who {
-	sender := who{a.pack.r.Sender.Jurisdiction, "send"}
+func (a *asking) layers(o *own) []who { return layersOf(a.pack.r.Sender.Jurisdiction, o) }
+
+func layersOf(sendersJurisdiction string, o *own) []who {
+	sender := who{sendersJurisdiction, "send"}
 	switch o.class {
 	case classStructure:
 		return nil

@@ -73,7 +73,7 @@ func (s *Set) Explain(ctx context.Context, d Decision) (_ *Explanation, err erro
 	}
 	cancel := topdown.NewCancel()
 	e := &explainer{evaluation: &evaluation{ctx: ctx, cancel: cancel, reg: s.registry}, set: s, rec: rec, input: wholeInput(rec.in)}
-	asked := rec.asking(s, e.evaluation).layers(rec.own)
+	asked := rec.layers
 	for _, w := range asked { // compiled before the time runs
 		if _, err := e.plainOf(w.jurisdiction + "/" + w.kind); err != nil {
 			return nil, err

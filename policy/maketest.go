@@ -57,7 +57,7 @@ func (s *Set) Said(ctx context.Context, timeout time.Duration, jurisdiction stri
 		}
 		return said, add(s.rcp, "liaison.common.rcp", rec.in)
 	}
-	for _, w := range rec.asking(s, e).layers(rec.own) {
+	for _, w := range rec.layers {
 		l := s.layers[w.jurisdiction][w.kind]
 		if w.jurisdiction != jurisdiction || l == nil {
 			continue

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -62,6 +61,7 @@ type recorded struct {
 	action    string
 	now       time.Time
 	own       *own
+	layers    []who // that are asked
 	approvals []Approval
 }
 
@@ -82,82 +82,18 @@ func readRecordedOwn(in Input, shared *record) (*recorded, error) {
 	r := &recorded{Input: in, in: sources{shared, ownRecord}}
 	r.readShared(view{shared, sharedPlaces})
 	r.readOwn(view{ownRecord, ownPlaces})
+	r.layers = layersOf(r.sender.Jurisdiction, r.own)
 	return r, nil
 }
 
-// readCanonical reads one of the two parts, which was written by this engine: canonical, with all members.
+// readCanonical reads one of the two parts, which was written by this engine.
 func readCanonical(p *place, text []byte) (*record, error) {
-	if !json.Valid(text) {
-		return nil, fmt.Errorf("%w: not a JSON text", ErrInput)
-	}
-	q := parser{text: text}
-	if !q.canonical(p.shape) || q.at != len(text) {
+	r := p.record(text)
+	q := parser{text: text, record: r}
+	if !q.canonical(p.shape, p) || q.at != len(text) {
 		return nil, fmt.Errorf("%w: it is not of the form that is written", ErrInput)
 	}
-	r := p.record(text)
-	locate(r, p, 0)
 	return r, nil
-}
-
-// canonical moves behind the value that begins here, if it is one of a shape in its canonical form.
-func (p *parser) canonical(s *shape) bool {
-	c := p.text[p.at]
-	switch s.kind {
-	case kindObject:
-		return c == '{' && p.canonicalMembers(s)
-	case kindArray:
-		return c == '[' && p.canonicalElements(s)
-	case kindString:
-		if c == '"' {
-			p.skipString()
-			return true
-		}
-	case kindInteger:
-		p.skipScalar()
-		return c == '-' || c >= '0' && c <= '9'
-	case kindBoolean:
-		p.skipScalar()
-		return c == 't' || c == 'f'
-	case kindFree:
-		p.skip()
-		return c == '{'
-	}
-	return false
-}
-
-func (p *parser) canonicalMembers(s *shape) bool {
-	p.at++
-	for i := range s.fields {
-		name := s.fields[i].name
-		if i > 0 {
-			if p.text[p.at] != ',' {
-				return false
-			}
-			p.at++
-		}
-		end := p.at + len(name) + len(`"":`)
-		if end >= len(p.text) || p.text[p.at] != '"' || string(p.text[p.at+1:end-2]) != name || p.text[end-2] != '"' || p.text[end-1] != ':' {
-			return false
-		}
-		if p.at = end; !p.canonical(s.fields[i].shape) {
-			return false
-		}
-	}
-	p.at++
-	return p.text[p.at-1] == '}'
-}
-
-func (p *parser) canonicalElements(s *shape) bool {
-	for p.at++; p.text[p.at] != ']'; {
-		if !p.canonical(s.items) {
-			return false
-		}
-		if p.text[p.at] == ',' {
-			p.at++
-		}
-	}
-	p.at++
-	return true
 }
 
 func (r *recorded) readShared(v view) {
@@ -208,7 +144,7 @@ func (s *Set) redecide(e *evaluation, r *recorded) (Decision, error) {
 		return Decision{}, err
 	}
 	v.baseline(pkg, rcp)
-	for _, w := range a.layers(r.own) {
+	for _, w := range r.layers {
 		if err := a.national(v, w, r.in); err != nil {
 			return Decision{}, err
 		}
@@ -251,13 +187,12 @@ func (r *Reading) Originators() []string {
 
 // DecideReading is Redecide of an input that was read.
 func (s *Set) DecideReading(ctx context.Context, timeout time.Duration, r *Reading) (d Decision, err error) {
-	cancel := topdown.NewCancel()
-	timer := time.AfterFunc(timeout, cancel.Cancel)
-	defer timer.Stop()
+	e := &evaluation{ctx: ctx, deadline: time.Now().Add(timeout), reg: s.registry, memo: s.memo}
+	defer e.disarm()
 	defer func() {
 		if p := recover(); p != nil {
 			d, err = Decision{}, fmt.Errorf("%w: panic: %v", ErrEngine, p)
 		}
 	}()
-	return s.redecide(&evaluation{ctx: ctx, cancel: cancel, reg: s.registry, memo: s.memo}, r.recorded)
+	return s.redecide(e, r.recorded)
 }
