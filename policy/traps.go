@@ -210,6 +210,7 @@ func (o *opening) refers(ref ast.Ref, opens bool) {
 func (o *opening) check() {
 	for s := range o.seen {
 		o.checkBody(s.rule.Body, s.opens)
+		(&extremes{o, s.rule.Body, aliases(s.rule.Body)}).check(sides{s.opens, !s.opens})
 	}
 }
 

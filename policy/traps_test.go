@@ -65,6 +65,7 @@ func TestTraps(t *testing.T) {
 		noName     = "a name that the object does not have"
 		ofEmpty    = "holds for an empty list"
 		ofOne      = "as soon as one element is another"
+		noMost     = "max of an empty list is undefined"
 		isComputed = "a computed one may not be there"
 	)
 	for _, c := range []trap{
@@ -145,6 +146,22 @@ func TestTraps(t *testing.T) {
 		{"one subject that is no victim, in a denial", "deny", "some s in input.claimed.subjects\ns.category != \"suspect\"", "", ""},
 		{"one suspect that is no child", "allow", "some s in input.claimed.subjects\ns.category == \"suspect\"\ns.minors != \"u15\"", "", ""},
 		{"no area is terrorism", "allow", `not "terrorism" in input.claimed.crime_areas`, "", ""},
+
+		{"the most of a list in a denial", "deny", "max([s.count | some s in input.claimed.subjects]) > 5", "", noMost},
+		{"the least of a list in a denial", "deny", "n := min({s.count | some s in input.claimed.subjects})\nn < 5", "", "min of an empty list"},
+		{"the most of a list under not in a denial", "deny", "not max([s.count | some s in input.claimed.subjects]) < 5", "", noMost},
+		{"the most of a list in a helper of a denial", "deny", "lib.many", "many if max([s.count | some s in input.claimed.subjects]) > 5", noMost},
+		{"the most of a list as a helper's value", "deny", "lib.most > 5", "most := max([s.count | some s in input.claimed.subjects])", noMost},
+		{"the most of a list in a helper that an allow negates", "allow", "not lib.many", "many if max([s.count | some s in input.claimed.subjects]) > 5", noMost},
+		{"the most of a list of an element", "deny", "count([s | some s in input.claimed.subjects\n\tmax({c | some c in s.special_categories}) == \"health\"]) > 0", "", noMost},
+		{"the most of a list under every in a denial", "deny", "every s in input.claimed.subjects {\n\tmax({c | some c in s.special_categories}) == \"health\"\n}", "", noMost},
+		{"the most of a list of another guard", "deny", "count(input.claimed.relates_to) > 0\nmax([s.count | some s in input.claimed.subjects]) > 5", "", noMost},
+		{"the most of a list that is counted", "deny", "list := [s.count | some s in input.claimed.subjects]\ncount(list) > 0\nmax(list) > 5", "", ""},
+		{"the most of a list with a least", "deny", "max({0} | {s.count | some s in input.claimed.subjects}) > 5", "", ""},
+		{"the most of numbers", "deny", "max([input.derived.subjects, 3]) > 5", "", ""},
+		{"the most of the numbers of a helper", "deny", "max(lib.limits) > input.derived.subjects", "limits := [5, 7]", ""},
+		{"the most of a list that is never empty", "deny", `max(input.claimed.crime_areas) == "terrorism"`, "", ""},
+		{"the most of a list in an allow", "allow", "max([s.count | some s in input.claimed.subjects]) < 5", "", ""},
 
 		// types
 		{"null", "deny", `input.claimed.case_ref != null`, "", "a string with a null"},
