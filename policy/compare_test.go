@@ -168,7 +168,9 @@ func TestComparedWithWhatDecided(t *testing.T) {
 
 // TestSameSayings: the order of what a layer says counts only where obligations are merged.
 func TestSameSayings(t *testing.T) {
-	say := func(kind, code, params string) *saying { return &saying{kind: kind, code: code, encoded: json.RawMessage(params)} }
+	say := func(kind, code, params string) *saying {
+		return &saying{kind: kind, code: code, encoded: json.RawMessage(params)}
+	}
 	deny, pend := say(kindDeny, "a", "{}"), say(kindPend, "b", "{}")
 	one, two := say(kindOblige, "c", `{"purposes":["x","y"]}`), say(kindOblige, "c", `{"purposes":["y","x"]}`)
 	longer := *pend
