@@ -23,18 +23,27 @@ var replayDecisions = flag.Int("replay-decisions", 20_000, "how many decisions B
 
 // BenchmarkReplay replays decisions of a real store, of varied agencies, dates,
 // persons and purposes, against a draft of Estonia that refuses minors: how
-// many a minute. -replay-decisions 1000000 is the goal's own size.
+// many a minute, when the rules in force decided and when others did before
+// them. -replay-decisions 1000000 is the goal's own size.
 func BenchmarkReplay(b *testing.B) {
 	x := exchangetest.New(b, exchangetest.Unwatched())
 	authors(x, "ee/pbgb")
 	p := x.Parts(exchangetest.PartsConfig{})
 	recordMany(b, p, *replayDecisions, nil)
 	draft := draftOf(b, "ee", map[string]string{"send.rego": noMinors(), "ee_test.rego": ""})
+	b.Run("by=rules in force", func(b *testing.B) { benchmarkReplay(b, p, author(x, "ee/pbgb"), draft) })
+	if err := p.Service.Activate(b.Context(), shorterInLatvia(b)); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("by=rules before", func(b *testing.B) { benchmarkReplay(b, p, author(x, "ee/pbgb"), draft) })
+}
+
+func benchmarkReplay(b *testing.B, p *exchangetest.Parts, c exchange.Caller, draft []byte) {
 	for b.Loop() {
 		begun, cpu := time.Now(), processorTime(b)
 		var first time.Time
 		var sum *exchange.ReplaySummary
-		err := p.Service.Replay(b.Context(), author(x, "ee/pbgb"), "ee", draft, time.Time{}, func() error { first = time.Now(); return nil }, func(r exchange.Replayed) error {
+		err := p.Service.Replay(b.Context(), c, "ee", draft, time.Time{}, func() error { first = time.Now(); return nil }, func(r exchange.Replayed) error {
 			if r.Summary != nil {
 				sum = r.Summary
 			}
@@ -52,7 +61,10 @@ func BenchmarkReplay(b *testing.B) {
 }
 
 // noMinors is what Estonia sends, but no data of minors.
-func noMinors() string {
+func noMinors() string { return refusing("input.derived.minors == true") }
+
+// refusing is what Estonia sends, but not where a condition holds.
+func refusing(condition string) string {
 	return string(policy.Samples().Rules["ee"].Files["send.rego"]) + `
 # METADATA
 # title: No minors
@@ -64,8 +76,7 @@ func noMinors() string {
 #   fix:
 #     en: Leave them out.
 #   source: a draft
-deny contains "minors_not_accepted" if input.derived.minors == true
-`
+deny contains "minors_not_accepted" if ` + condition + "\n"
 }
 
 func processorTime(b *testing.B) time.Duration {

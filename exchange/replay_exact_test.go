@@ -30,8 +30,8 @@ func TestReplayIsExact(t *testing.T) {
 	send := string(policy.Samples().Rules["ee"].Files["send.rego"])
 	asks := strings.Replace(send, `oblige contains {"code": "erase_within", "params": {"days": 365}} if input.claimed.retention.erase_by == ""`,
 		`oblige contains {"code": "erase_within", "params": {"days": 36}} if input.derived.minors == true`, 1)
-	waits := strings.Replace(noMinors(), `deny contains "minors_not_accepted"`, `pend contains "national_review"`, 1)
-	waits = strings.NewReplacer("code: minors_not_accepted", "code: national_review", "input.derived.minors == true", `input.claimed.purpose == "prevention"`).Replace(waits)
+	waits := strings.NewReplacer(`deny contains "minors_not_accepted"`, `pend contains "national_review"`, "code: minors_not_accepted", "code: national_review").
+		Replace(refusing(`input.claimed.purpose == "prevention"`))
 	rcp := strings.Replace(string(policy.Samples().Common.Files["rcp.rego"]), "input.derived.protected == true\n\tinput.facts.route", "input.claimed.purpose != \"prevention\"\n\tinput.derived.protected == true\n\tinput.facts.route", 1)
 	declared := string(policy.Samples().Declared["ee"].Files["declared.json"])
 	for name, c := range map[string]struct {

@@ -1,11 +1,18 @@
 package exchange_test
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	"github.com/liaison-exchange/liaison/policy"
@@ -121,8 +128,74 @@ func TestReplay(t *testing.T) {
 }
 
 // TestReplayTellsNewlyAllowedFirst: what the rules denied and the draft lets go
-// comes before all else.
+// comes before all else, then what would wait, what it denies, and last where
+// it asks for something else; of each kind what was decided first.
 func TestReplayTellsNewlyAllowedFirst(t *testing.T) {
+	t.Parallel()
+	x := start(t, exchangetest.Unwatched())
+	authors(x, "ee/pbgb")
+	p := x.Parts(exchangetest.PartsConfig{})
+	if err := p.Service.Activate(t.Context(), inEstonia(t, refusing("input.claimed.offence.serious == true"))); err != nil {
+		t.Fatal(err)
+	}
+	recordMany(t, p, 700, nil) // more than a page
+	draft := refusing(`input.claimed.purpose == "detection"`) + `
+# METADATA
+# title: Prevention waits
+# custom:
+#   rule: ee-98
+#   code: national_review
+#   text:
+#     en: Prevention waits.
+#   fix:
+#     en: Wait.
+#   source: a draft
+pend contains "national_review" if input.claimed.purpose == "prevention"
+
+# METADATA
+# title: A report
+# custom:
+#   rule: ee-97
+#   code: report_use
+#   text:
+#     en: Report.
+#   source: a draft
+oblige contains {"code": "report_use", "params": {"days": 9}} if input.claimed.offence.max_penalty_years > 6
+`
+	changes, sum := replayedBy(t, p.Service, author(x, "ee/pbgb"), "ee", draftOf(t, "ee", map[string]string{"send.rego": draft, "ee_test.rego": ""}))
+	order := []string{exchange.NowAllowed, exchange.NowPending, exchange.NowDenied, exchange.ObligationsChange}
+	for _, kind := range order {
+		if sum.Changes[kind] < 3 {
+			t.Errorf("%d changes of %s", sum.Changes[kind], kind)
+		}
+	}
+	if !slices.IsSortedFunc(changes, func(a, b *exchange.ReplayChange) int {
+		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)), a.At.Compare(b.At))
+	}) {
+		t.Error("the changes are told in another order")
+	}
+}
+
+// inEstonia are rules under which Estonia sends otherwise.
+func inEstonia(t testing.TB, send string) *policy.Set {
+	t.Helper()
+	in := policy.Samples()
+	ee := in.Rules["ee"]
+	ee.Files = maps.Clone(ee.Files)
+	ee.Files["send.rego"] = []byte(send)
+	delete(ee.Files, "ee_test.rego")
+	ee.Seq++
+	in.Rules["ee"] = ee
+	set, err := policy.Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// TestReplayAfterAnActivation: what is other than recorded because of the rules
+// in force is no doing of a draft.
+func TestReplayAfterAnActivation(t *testing.T) {
 	t.Parallel()
 	x := start(t)
 	authors(x, "ee/pbgb", "lv/vp")
@@ -140,5 +213,102 @@ func TestReplayTellsNewlyAllowedFirst(t *testing.T) {
 	changes, sum = replayedBy(t, p.Service, author(x, "ee/pbgb"), "ee", draftOf(t, "ee", nil))
 	if len(changes) != 0 || sum.Already == 0 {
 		t.Errorf("%+v", sum)
+	}
+}
+
+// TestReplayOfErasedInputs: a decision whose input is erased is counted for
+// those who had the package, and for nobody else.
+func TestReplayOfErasedInputs(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	authors(x, "ee/pbgb", "lv/vp", "ua/npu", "it/dcpc")
+	h := lookBack(t, x)
+	p := x.Parts(exchangetest.PartsConfig{})
+	var rows []exchange.DecisionRow
+	err := p.Store.View(t.Context(), func(r exchange.Reader) error {
+		for _, id := range []string{h.toLatvia, h.toUkraine, h.waits} {
+			row, err := r.Decision(id)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, *row)
+		}
+		return nil
+	})
+	if err != nil || len(rows) != 3 {
+		t.Fatal(rows, err)
+	}
+	_, err = p.Journal.Commit(t.Context(), func(tx *exchange.Tx) ([]audit.Entry, error) {
+		for i, row := range rows {
+			row.ID = uuid.Must(uuid.NewV7()).String()
+			if row.Shared = digestOf([]byte(row.ID)); i == 1 {
+				row.Shared, row.Own = rows[1].Shared, nil
+			}
+			tx.PutDecision(row)
+		}
+		return []audit.Entry{{Owner: "exchange/ops", Operation: audit.Alteration, Action: "test.seed", Outcome: "done"}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for agency, want := range map[string]struct{ sees, erased int }{
+		"ee/pbgb": {7, 3}, "lv/vp": {2, 1}, "ua/npu": {1, 1}, "it/dcpc": {2, 0}, // what Italy is asked about is not told without the input
+	} {
+		_, sum := replayedBy(t, p.Service, author(x, agency), agency[:2], draftOf(t, agency[:2], nil))
+		if sum.Decisions != want.sees || sum.Erased != want.erased {
+			t.Errorf("%s sees %d and %d erased ones, not %v", agency, sum.Decisions, sum.Erased, want)
+		}
+	}
+}
+
+// stopping ends something at a view of the store.
+type stopping struct {
+	exchange.Store
+	left atomic.Int64
+	stop func()
+}
+
+func (s *stopping) View(ctx context.Context, f func(exchange.Reader) error) error {
+	if s.left.Add(-1) == 0 {
+		s.stop()
+	}
+	return s.Store.View(ctx, f)
+}
+
+// TestReplayIsStopped: a replay whose reader goes away ends, at whatever page,
+// and makes way for the next.
+func TestReplayIsStopped(t *testing.T) {
+	t.Parallel()
+	x := start(t, exchangetest.Unwatched())
+	authors(x, "ee/pbgb")
+	wrapped := &stopping{}
+	p := x.Parts(exchangetest.PartsConfig{Wrap: func(s exchange.Store) exchange.Store { wrapped.Store = s; return wrapped }})
+	recordMany(t, p, 1200, nil)
+	draft := draftOf(t, "ee", map[string]string{"send.rego": noMinors(), "ee_test.rego": ""})
+	for view := range 3 { // the bounds, the first page, the second
+		ctx, cancel := context.WithCancel(t.Context())
+		wrapped.stop = cancel
+		err := p.Service.Replay(ctx, author(x, "ee/pbgb"), "ee", draft, time.Time{}, func() error { wrapped.left.Store(int64(view + 1)); return nil }, func(r exchange.Replayed) error {
+			t.Errorf("stopped at view %d, it tells %+v", view, r)
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped at view %d: %v", view, err)
+		}
+		cancel()
+	}
+	gone := errors.New("gone")
+	lines := 0
+	err := p.Service.Replay(t.Context(), author(x, "ee/pbgb"), "ee", draft, time.Time{}, func() error { return nil }, func(r exchange.Replayed) error {
+		if lines++; r.Change != nil {
+			return gone
+		}
+		return nil
+	})
+	if !errors.Is(err, gone) || lines > 2 {
+		t.Errorf("%v after %d lines", err, lines)
+	}
+	if _, sum := replayedBy(t, p.Service, author(x, "ee/pbgb"), "ee", draft); sum.Decisions != 1200 {
+		t.Errorf("then it tells %+v", sum)
 	}
 }
