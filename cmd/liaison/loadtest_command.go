@@ -18,7 +18,8 @@ func newLoadtest(env *environment) *cobra.Command {
 		Use:   "loadtest",
 		Short: "Measure a running exchange, and check that it kept every promise",
 		Long: `loadtest posts generated packages as the unit of a profile, each client waiting
-for its answer before it posts again. Packages are sealed before the clock
+for its answer before it posts again; with --rate no sooner than its turn comes,
+and the latency counts from then. Packages are sealed before the clock
 starts. At the end it looks for every package that was answered with 201: its
 receipt must verify, the outbox must have it, and where the profile of the
 agency's data-protection officer lies beside the unit's, the log must hold it
@@ -27,9 +28,13 @@ and have no gap.
 In a demo --profile alone is enough. Do not run it against an exchange that
 carries real packages: what it sends is delivered.`,
 		Example: `  liaison loadtest --profile demo-data/profiles/ee-pbgb-unit
-  liaison loadtest --profile demo-data/profiles/ee-pbgb-unit --clients 64 --packages 20000`,
+  liaison loadtest --profile demo-data/profiles/ee-pbgb-unit --clients 64 --packages 20000
+  liaison loadtest --profile demo-data/profiles/ee-pbgb-unit --rate 100 --packages 1000`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if o.Rate < 0 {
+				return usageError(fmt.Errorf("--rate %d", o.Rate), "give a number from 1, or leave it out")
+			}
 			if o.Profile, err = p.path(env); err != nil {
 				return err
 			}
@@ -47,6 +52,7 @@ carries real packages: what it sends is delivered.`,
 	p.add(c)
 	c.Flags().IntVar(&o.Clients, "clients", 16, "how many post at the same time")
 	c.Flags().IntVar(&o.Packages, "packages", 2000, "how many to post")
+	c.Flags().IntVar(&o.Rate, "rate", 0, "how many to post a second (default: as fast as the answers come)")
 	c.Flags().IntVar(&o.Size, "size", 4096, "bytes of each message")
 	c.Flags().DurationVar(&o.Duration, "duration", 0, "the longest that posting may take (default 15s)")
 	c.Flags().StringArrayVar(&o.To, "to", nil, "recipient, may be repeated (default: what the sample policies permit)")

@@ -23,7 +23,7 @@ import (
 //	R5  1,000 at once at a limit of N: suite "exactly"; on three nodes: TestThreeNodes
 //	R6  a burst around the edge of a window: TestNoDoubleWindow
 //	R7  cost: suite "cost"
-//	R8  one at 100 times its limit: not measured yet; liaison loadtest would measure the others
+//	R8  one at 100 times its limit: exchange/exchangetest/bounds, TestOneAtAHundredTimes
 //	R9  handshakes of a source: exchange/server
 //	R10 replies out of order: TestRepliesOutOfOrder
 //	R11 spoilt counts: TestSpoiltCounts

@@ -28,6 +28,7 @@ type Options struct {
 	Admin    string        // URL of the admin listener, for the server's CPU; empty: from the demo's directory, if it is one
 	Clients  int           // that post at the same time; 0: 16
 	Packages int           // to post; 0: 2,000. Fewer, if sealing them takes too long
+	Rate     int           // packages a second, latency from the moment that each was due; 0: as fast as the clients go
 	Size     int           // bytes of each message before sealing; 0: 4 KiB
 	To       []string      // recipients; empty: what the samples permit
 	Duration time.Duration // the longest that posting may take; 0: 15 s
@@ -215,7 +216,9 @@ func (r *run) post(ctx context.Context) {
 				if i >= len(r.sealed) {
 					return
 				}
-				r.one(ctx, c, r.sealed[i])
+				if due, ok := r.due(ctx, start, i); ok {
+					r.one(ctx, c, r.sealed[i], due)
+				}
 				r.Progress("posting", i+1, len(r.sealed))
 			}
 		})
@@ -236,11 +239,25 @@ func (r *run) warm(ctx context.Context) {
 	wg.Wait()
 }
 
+// due waits until a package is to be posted, and tells when that was: an
+// exchange that is late is late for all that wait. Without a rate it is now.
+func (r *run) due(ctx context.Context, start time.Time, i int) (due time.Time, ok bool) {
+	if r.Rate == 0 {
+		return time.Now(), true
+	}
+	due = start.Add(time.Duration(i) * time.Second / time.Duration(r.Rate))
+	select {
+	case <-time.After(time.Until(due)):
+		return due, true
+	case <-ctx.Done():
+		return due, false
+	}
+}
+
 // one posts one package and notes the answer.
-func (r *run) one(ctx context.Context, c *client.Client, s *envelope.Sealed) {
-	start := time.Now()
+func (r *run) one(ctx context.Context, c *client.Client, s *envelope.Sealed, due time.Time) {
 	got, status, err := c.PostRaw(ctx, s, nil)
-	took := time.Since(start).Microseconds()
+	took := time.Since(due).Microseconds()
 	if ctx.Err() != nil && err != nil {
 		return // the time is over; whether it was accepted is nobody's promise
 	}

@@ -30,6 +30,25 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/server"
 )
 
+// The rows of attacks on resources, and where each is tried:
+//
+//	E1  slow headers, bodies and readers: TestConnections, TestWindows, TestLoadUnderAttack
+//	E2  bodies over a limit, lying, endless, never sent: TestBodies; "body never, after Expect" in TestConnections
+//	E3  packed requests: TestBodies
+//	E4  too many recipients and attachments: TestBodies; exchange/exchangetest/attack, J29
+//	E5  a full disk: exchange, TestInvariant4FullDisk; exchange/store, TestFull; exchange/node, TestScarceDisk, TestSpentDisk
+//	E6  the write-ahead log grows: exchange/store, TestLongViewEnds, TestShortViewsGoOn
+//	E7  few descriptors: TestFewDescriptors
+//	E8  what is not given back: the end of each test here
+//	E9  HTTP/2: TestHTTP2, TestWindows
+//	E10 queries, cookies and headers without end: TestBodies; exchange/server, TestCheckQuery
+//	E11 the worst search: exchange/search
+//	E12 a huge export: exchange/server
+//	E13 signatures that do not hold: exchange/server, TestBadSignaturesArePenalised
+//	E14 killed while writing: exchange, TestJournalKilledAtEachStep; cmd/liaison, TestKillUnderLoad
+//	E15 a disk that stalls: exchange, TestJournalQueue
+//	E16 idle streams of events: there are none yet
+
 // patience is how long a test waits for what must come; it measures nothing.
 // A program that has nothing to do collects its heap every two minutes, and
 // what is pooled goes at the second time.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/loadtest"
+	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	"github.com/liaison-exchange/liaison/exchange/node"
@@ -28,7 +29,7 @@ import (
 func TestLoadUnderAttack(t *testing.T) {
 	s := besiege(t, func(c *node.Config) { c.Limits = node.Limits{} }, nil)
 	s.load("alone")
-	a := s.attack()
+	a := s.attack(s.attacks())
 	s.load("under attack")
 	a.end()
 	attacks := 0
@@ -44,8 +45,40 @@ func TestLoadUnderAttack(t *testing.T) {
 	s.account()
 }
 
+// TestOneAtAHundredTimes: an agency that posts at a hundred times its limit is
+// refused for nearly all of it, and nobody else for anything (row R8).
+// Latencies are reported, not asserted: run it alone.
+func TestOneAtAHundredTimes(t *testing.T) {
+	const limit = 60 // a minute
+	s := besiege(t, func(c *node.Config) {
+		c.Limits = node.Limits{Agencies: map[string]map[string]node.Rate{"it/dcpc": {exchange.LimitPackages: {Quota: limit, Window: node.Duration(time.Minute)}}}}
+	}, nil)
+	times := 1
+	if torture {
+		times = 5
+	}
+	dcpc := &http.Client{Transport: &http.Transport{TLSClientConfig: s.identity("it/dcpc", certs.RoleUnit), ForceAttemptHTTP2: true}}
+	t.Cleanup(dcpc.CloseIdleConnections)
+	sealed := s.sealed()
+	media, form := exchangetest.Form([]exchangetest.Part{{Name: api.PartManifest, Media: api.MediaJOSE, Body: sealed.Manifest},
+		{Name: api.PartStatement, Media: api.MediaJOSE, Body: sealed.Statement}, {Name: api.PartContent, Media: api.MediaJOSEJSON, Body: sealed.Content}})
+	posts, refused := 0, s.Metrics()[`liaison_http_limited_total{limit="packages"}`]
+	for range times {
+		s.load("alone", "--rate", "50")
+		a := s.attack(map[string]flow{"a hundred times the limit": {100 * limit / 60, func(a *attack, _ int) { a.ask(dcpc, http.MethodPost, api.RoutePackages, media, form) }}})
+		s.load("beside one", "--rate", "50")
+		a.end()
+		posts += int(a.done["a hundred times the limit"].Load())
+	}
+	refused = s.Metrics()[`liaison_http_limited_total{limit="packages"}`] - refused
+	if passed := posts - int(refused); posts <= 2*limit || passed > limit*(1+times) {
+		t.Errorf("%d of %d posts passed the limit of %d a minute", passed, posts, limit)
+	}
+	s.account()
+}
+
 // load runs `liaison loadtest` as the unit of one agency.
-func (s *siege) load(how string) {
+func (s *siege) load(how string, flags ...string) {
 	s.Helper()
 	packages := 200
 	if torture {
@@ -53,8 +86,8 @@ func (s *siege) load(how string) {
 	}
 	cpu := s.Metrics()["process_cpu_seconds_total"]
 	begun := time.Now()
-	out, err := s.liaison("loadtest", "--json", "--profile", s.world.Profile("ee/pbgb", certs.RoleUnit), "--clients", "16",
-		"--packages", strconv.Itoa(packages), "--duration", "5m", "--admin", "http://"+s.Admin)
+	out, err := s.liaison(append([]string{"loadtest", "--json", "--profile", s.world.Profile("ee/pbgb", certs.RoleUnit), "--clients", "16",
+		"--packages", strconv.Itoa(packages), "--duration", "5m", "--admin", "http://" + s.Admin}, flags...)...)
 	if err != nil {
 		s.Fatalf("%s: %v", how, err)
 	}
@@ -80,18 +113,36 @@ type attack struct {
 	cpu   time.Duration
 }
 
-// attack begins. Rates are a second: what they are together is small beside
-// what an unbounded attacker could do, and is the same on every machine.
-func (s *siege) attack() *attack {
+// flow is one kind of attack, so many times a second.
+type flow struct {
+	rate int
+	do   func(a *attack, i int)
+}
+
+// attack begins.
+func (s *siege) attack(flows map[string]flow) *attack {
 	s.Helper()
 	a := &attack{siege: s, stop: make(chan struct{}), done: map[string]*atomic.Int64{}, begun: time.Now(), cpu: ownCPU()}
+	for what, f := range flows {
+		n := &atomic.Int64{}
+		a.done[what] = n
+		a.Logf("attack: %s, %d a second", what, f.rate)
+		a.wg.Go(func() { a.repeat(f.rate, n, f.do) })
+	}
+	return a
+}
+
+// attacks are all kinds. What they are together is small beside what an
+// unbounded attacker could do, and is the same on every machine.
+func (s *siege) attacks() map[string]flow {
+	s.Helper()
 	sealed := s.sealed()
 	mia := &http.Client{Transport: &http.Transport{TLSClientConfig: s.tls, ForceAttemptHTTP2: true}}
 	dcpc := &http.Client{Transport: &http.Transport{TLSClientConfig: s.identity("it/dcpc", certs.RoleUnit), ForceAttemptHTTP2: true}}
 	s.Cleanup(func() { mia.CloseIdleConnections(); dcpc.CloseIdleConnections() })
 	good := []exchangetest.Part{{Name: api.PartManifest, Media: api.MediaJOSE, Body: sealed.Manifest},
 		{Name: api.PartStatement, Media: api.MediaJOSE, Body: sealed.Statement}, {Name: api.PartContent, Media: api.MediaJOSEJSON, Body: sealed.Content}}
-	post := func(c *http.Client, parts []exchangetest.Part) {
+	post := func(a *attack, c *http.Client, parts []exchangetest.Part) {
 		media, form := exchangetest.Form(parts)
 		a.ask(c, http.MethodPost, api.RoutePackages, media, form)
 	}
@@ -102,33 +153,24 @@ func (s *siege) attack() *attack {
 	}
 	last := len(sealed.Manifest) - 20
 	forged := append(append(bytes.Clone(sealed.Manifest[:last]), "AAAAAAAA"...), sealed.Manifest[last+8:]...)
-	for what, of := range map[string]struct {
-		rate int
-		do   func(i int)
-	}{
-		"malformed posts":       {20, func(int) { post(mia, with(0, []byte("not.a.jws"))) }},
-		"bad signatures":        {20, func(int) { post(dcpc, with(0, forged)) }},
-		"packages of others":    {20, func(int) { post(mia, good) }},
-		"oversized bodies":      {4, func(int) { post(dcpc, with(1, make([]byte, mib))) }},
-		"unknown paths":         {20, func(i int) { a.ask(mia, http.MethodGet, fmt.Sprintf("/v1/packages/%d", i), "", nil) }},
-		"connections of nobody": {40, func(i int) { a.hold(s.tcp(i)) }},
-		"greetings of nobody":   {20, func(i int) { a.hold(s.hello(i)) }},
-		"slow headers":          {5, func(i int) { a.hold(s.half(i)) }},
-		"slow bodies":           {5, func(i int) { a.hold(s.slowBody(i)) }},
-		"floods of pings": {2, func(i int) {
+	return map[string]flow{
+		"malformed posts":       {20, func(a *attack, _ int) { post(a, mia, with(0, []byte("not.a.jws"))) }},
+		"bad signatures":        {20, func(a *attack, _ int) { post(a, dcpc, with(0, forged)) }},
+		"packages of others":    {20, func(a *attack, _ int) { post(a, mia, good) }},
+		"oversized bodies":      {4, func(a *attack, _ int) { post(a, dcpc, with(1, make([]byte, mib))) }},
+		"unknown paths":         {20, func(a *attack, i int) { a.ask(mia, http.MethodGet, fmt.Sprintf("/v1/packages/%d", i), "", nil) }},
+		"connections of nobody": {40, func(a *attack, i int) { a.hold(s.tcp(i)) }},
+		"greetings of nobody":   {20, func(a *attack, i int) { a.hold(s.hello(i)) }},
+		"slow headers":          {5, func(a *attack, i int) { a.hold(s.half(i)) }},
+		"slow bodies":           {5, func(a *attack, i int) { a.hold(s.slowBody(i)) }},
+		"floods of pings": {2, func(a *attack, i int) {
 			a.hold(s.flood(i, strings.Repeat(frame(framePing, 0, 0, "12345678"), 4000), nil))
 		}},
-	} {
-		n := &atomic.Int64{}
-		a.done[what] = n
-		a.Logf("attack: %s, %d a second", what, of.rate)
-		a.wg.Go(func() { a.repeat(of.rate, n, of.do) })
 	}
-	return a
 }
 
 // repeat does something at a rate; what takes longer slows it down.
-func (a *attack) repeat(rate int, n *atomic.Int64, do func(i int)) {
+func (a *attack) repeat(rate int, n *atomic.Int64, do func(a *attack, i int)) {
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
 	for i := 0; ; i++ {
@@ -136,7 +178,7 @@ func (a *attack) repeat(rate int, n *atomic.Int64, do func(i int)) {
 		case <-a.stop:
 			return
 		case <-tick.C:
-			do(i)
+			do(a, i)
 			n.Add(1)
 		}
 	}
