@@ -121,7 +121,11 @@ func (t teller) end(dir string, r demo.Ready) {
 // next prints what to try, as commands to copy.
 func (t teller) next(dir string, r demo.Ready) {
 	if t.once {
-		fmt.Fprintf(t.w, "\nEverything is in %s. Start it again with\n\n  %s demo --dir %s\n\nand then try in a second terminal:\n", dir, self(), quoted(dir))
+		again := quoted(dir)
+		if r.Redis != "" {
+			again += " --redis URL"
+		}
+		fmt.Fprintf(t.w, "\nEverything is in %s. Start it again with\n\n  %s demo --dir %s\n\nand then try in a second terminal:\n", dir, self(), again)
 	} else {
 		fmt.Fprintln(t.w, "\nThe exchange serves until Ctrl-C. Try in a second terminal:")
 	}

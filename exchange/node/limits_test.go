@@ -63,7 +63,7 @@ func TestRatesAndRedisAreChecked(t *testing.T) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
-	for _, url := range []string{"http://a:1", "redis://u:secret@a:x", "::", "unix://u:secret@/tmp/redis.sock", "redis://u:secret@a:7"} {
+	for _, url := range []string{"http://a:1", "redis://u:secret@a:x", "::", "unix://u:secret@/tmp/redis.sock", "redis://u:secret@127.0.0.1:7?db=3", "redis://u:secret@a:7"} {
 		if _, err := ParseRedis(url); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", url, err)
 		}

@@ -35,10 +35,11 @@ type RedisConfig struct {
 }
 
 // ParseURL reads redis://[user:password@]host:port[/database], or rediss for
-// TLS. What is wrong is said without the password.
+// TLS. Options behind a question mark are refused: the limiter sets its own.
+// What is wrong is said without the password.
 func ParseURL(url string) (RedisConfig, error) {
 	o, err := redis.ParseURL(url)
-	if err != nil || o.Network != "tcp" { // the library knows unix: too
+	if err != nil || o.Network != "tcp" || strings.Contains(url, "?") { // the library knows unix: too
 		return RedisConfig{}, errors.New("not of the form redis://[user:password@]host:port[/database], or rediss:// for TLS")
 	}
 	return RedisConfig{Addresses: []string{o.Addr}, User: o.Username, Password: o.Password, Database: o.DB, TLS: o.TLSConfig}, nil
