@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
@@ -49,7 +50,34 @@ func manifestEntry(m *envelope.SignedManifest) audit.Entry {
 	}
 	describeSubjects(&e, meta.Subjects)
 	describeOriginator(&e, meta)
+	describeForStatistics(&e, meta)
 	return e
+}
+
+// describeForStatistics notes what figures are made of and no other member
+// has: why a request is refused and what a court has to do with the answer
+// (Directive (EU) 2023/977 art 18(2)), and how many persons (LED art 30(3)).
+func describeForStatistics(e *audit.Entry, meta *envelope.Meta) {
+	e.Details = map[string]string{}
+	if r := meta.Refusal; r != nil {
+		e.Details["refusal"] = r.Code
+		if r.Sub != "" {
+			e.Details["refusal"] += "." + r.Sub
+		}
+		if r.Partial != nil && *r.Partial {
+			e.Details["refusal_partial"] = "yes"
+		}
+	}
+	if meta.JudicialAuth != "" {
+		e.Details["judicial_authorisation"] = meta.JudicialAuth
+	}
+	var persons int64
+	for _, s := range meta.Subjects {
+		persons += s.Count
+	}
+	if persons > 0 {
+		e.Details["subjects"] = strconv.FormatInt(persons, 10)
+	}
 }
 
 // describeSubjects names categories of persons, never persons.

@@ -26,6 +26,8 @@ const (
 	ActAttachment  Action = "attachment.read"
 	ActEntries     Action = "audit.list"
 	ActEntry       Action = "audit.show"
+	ActStatistics  Action = "audit.statistics"
+	ActExport      Action = "audit.export"
 	ActPublish     Action = "key.publish"
 	ActRetire      Action = "key.retire"
 	ActAdmission   Action = "admission.show"
@@ -89,6 +91,8 @@ var permissions = map[Action]permission{
 	ActAttachment:  {[]string{certs.RoleUnit}, audit.Consultation},
 	ActEntries:     {readers, audit.Consultation},
 	ActEntry:       {readers, audit.Consultation},
+	ActStatistics:  {readers, audit.Consultation},
+	ActExport:      {readers, audit.Disclosure},
 	ActPublish:     {publishers, audit.Alteration},
 	ActRetire:      {publishers, audit.Alteration},
 	ActAdmission:   {[]string{certs.RoleOperator}, audit.Consultation},

@@ -66,6 +66,7 @@ type Service struct {
 	turning    sync.RWMutex // held from the commit of a change of policy until it is in force
 	inForce    inForce
 	replays    replaying
+	scans      scanning // of the log
 	shadows    shadows
 	earlier    earlierSets // of policy, to explain and to replay
 }

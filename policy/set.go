@@ -55,6 +55,12 @@ func (s *Set) Dir977Bound(jurisdiction string, at time.Time) bool {
 	return s.facts.flag(tableDir977, jurisdiction, at.UTC().Format(time.DateOnly))
 }
 
+// LEDBound reports whether data are protected at a recipient of the jurisdiction as Directive (EU) 2016/680 asks, on the day
+// of at, in UTC: else it is a third country or an international organisation.
+func (s *Set) LEDBound(jurisdiction string, at time.Time) bool {
+	return s.facts.flag(tableLED, jurisdiction, at.UTC().Format(time.DateOnly))
+}
+
 // Source returns the input of that revision, so that it can be kept while a decision names it. Its files must not be
 // changed.
 func (s *Set) Source(revision string) (Source, bool) {

@@ -21,9 +21,11 @@ func newAudit(env *environment) *cobra.Command {
 art 25). It is for data-protection officers and supervisors, and holds entries of
 their own agency only. Reading it is an entry in it, too.`,
 		Example: `  liaison audit show --limit 20 --reason "Complaint 2026-31, access by unit"
+  liaison audit statistics transfers --year 2026 --reason "Register for the supervisory authority"
   liaison audit verify --reason "Monthly check of the log"`,
 	}
 	c.AddCommand(newAuditShow(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
+	c.AddCommand(newAuditStatistics(env))
 	return c
 }
 

@@ -33,6 +33,7 @@ var rooms = []room{
 	{"exchange/envelope", nil, "the format stands alone, so that anybody can make and open a package without the exchange"},
 	{"exchange/ratelimit", nil, "counts requests of a key; it does not know what a request is"},
 	{"exchange/ratelimit/redistest", nil, "a real Redis and its faults; tests only"},
+	{"exchange/report", []string{"audit"}, "figures and exports are made of entries alone, so that whoever has the entries makes the same"},
 	{"audit", nil, "a verifier must be able to check a proof without the code that made the entries"},
 	{"certs", nil, "identity is decided from certificates alone, not from what the exchange thinks of them"},
 	{"certs/certstest", []string{"certs"}, "throw-away certificates for tests"},
@@ -43,12 +44,12 @@ var rooms = []room{
 
 	{"exchange/search", []string{"audit"}, "what a query means is decided by the entry alone: reviewers check with it what the exchange found"},
 
-	{"exchange", []string{"exchange/envelope", "exchange/search", "policy", "audit", "certs"}, "the domain: knows what it decides with, not how it is asked (HTTP) or kept (SQL)"},
+	{"exchange", []string{"exchange/envelope", "exchange/report", "exchange/search", "policy", "audit", "certs"}, "the domain: knows what it decides with, not how it is asked (HTTP) or kept (SQL)"},
 	{"exchange/store", []string{"exchange", "exchange/search", "audit"}, "stores what the domain says; it decides nothing, so it needs no policy and no envelope"},
 	{"exchange/console", []string{"exchange", "policy", "audit", "certs"}, "pages over the same service and gate as the API"},
-	{"exchange/server", []string{"exchange", "exchange/api", "exchange/envelope", "exchange/search", "certs", "policy", "audit", "exchange/ratelimit"}, "turns requests into calls of the service; cannot reach past it into the store"},
+	{"exchange/server", []string{"exchange", "exchange/api", "exchange/envelope", "exchange/report", "exchange/search", "certs", "policy", "audit", "exchange/ratelimit"}, "turns requests into calls of the service; cannot reach past it into the store"},
 	{"exchange/client", []string{"exchange/api", "exchange/envelope", "audit", "certs"}, "the sender's side trusts nothing of the server, so it shares no server code"},
-	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/search", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
+	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/report", "exchange/search", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
 	{"exchange/exchangetest", everything, "a whole exchange inside a test"},
 	{"exchange/exchangetest/bounds", everything, "floods on the program as a process; tests only"},
 	{"exchange/exchangetest/attack", everything, "attacks on a whole exchange; tests only"},

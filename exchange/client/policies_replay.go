@@ -1,11 +1,9 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -24,35 +22,11 @@ func (c *Client) ReplayPolicy(ctx context.Context, jurisdiction string, bundle [
 	if !since.IsZero() {
 		k.query = url.Values{"since": {since.UTC().Format(time.RFC3339)}}
 	}
-	resp, err := c.stream(ctx, k)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if !isMedia(resp.Header, api.MediaLines) {
-		return fmt.Errorf("%s %s: the answer is %q: is this the server of an exchange?", http.MethodPost, k.path, resp.Header.Get("Content-Type"))
-	}
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, maxLine)
-	whole := false
-	for lines.Scan() {
+	return c.lines(ctx, k, func(raw []byte) (whole bool, err error) {
 		var line api.ReplayLine
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			return fmt.Errorf("%s %s: decode line: %w", http.MethodPost, k.path, err)
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return false, fmt.Errorf("%s %s: decode line: %w", k.method, k.path, err)
 		}
-		whole = line.Summary != nil
-		if err := f(line); err != nil {
-			return err
-		}
-	}
-	if err := lines.Err(); err != nil && ctx.Err() == nil {
-		return &UnavailableError{Method: k.method, Path: k.path, Err: fmt.Errorf("the answer was cut off: %w", err)}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !whole {
-		return &UnavailableError{Method: k.method, Path: k.path, Err: fmt.Errorf("the answer was cut off: it has no summary")}
-	}
-	return nil
+		return line.Summary != nil, f(line)
+	})
 }

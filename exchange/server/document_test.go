@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/report"
 	"github.com/liaison-exchange/liaison/policy"
 )
 
@@ -21,6 +22,7 @@ type prose struct {
 	role     string // who may call it
 	answers  []int
 	media    string // of the answer; empty: JSON
+	also     string // a second media type of it, of text
 	problems []api.ProblemType
 	headers  []string // request headers
 }
@@ -84,6 +86,10 @@ var prosed = map[string]prose{
 		text: "In the order of seq, under a consultation of the log.", problems: []api.ProblemType{api.ConsultationRequired}},
 	"getEntry": {summary: "Read one entry", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
 		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound}},
+	"getStatistics": {summary: "Compute a report of one's own agency's log", role: roleReader, answers: []int{200}, media: api.MediaLines, also: api.MediaCSV,
+		headers:  []string{api.HeaderConsultation},
+		text:     "Reports: " + reportsInWords() + ". `from` is inclusive, `to` is not; without them all up to now. `key` and `host` are for breach. The answer is in JSON lines (StatisticsLine), or with `format=csv` a table. Figures are computed from the entries of the log, and are of this exchange only. Two statistics or exports of an agency at a time.",
+		problems: []api.ProblemType{api.ConsultationRequired}},
 	"putRevocations": {summary: "Bring newer revocation lists of a jurisdiction", role: roleAny, answers: []int{201, 200},
 		text:     "Anybody may, for any jurisdiction: a list authenticates itself. The body is one full list in DER, or PEM with several and the certificates of their issuers. The number of each must be higher than that of the list that is here; 200 answers lists that are here already. They are in force before the answer leaves.",
 		problems: []api.ProblemType{api.NotFound, api.Conflict, api.ListRefused}},
@@ -130,6 +136,15 @@ var prosed = map[string]prose{
 	"getOpenAPI":    {summary: "Read this document", role: roleAny, answers: []int{200}},
 	"getMetaSchema": {summary: "Read the JSON Schema of `meta`", role: roleAny, answers: []int{200}, media: "application/schema+json"},
 	"getProblem":    {summary: "Read the page of a problem type", role: roleAny, answers: []int{200}, media: api.MediaText, problems: []api.ProblemType{api.NotFound}},
+}
+
+// reportsInWords lists the reports and what each is.
+func reportsInWords() string {
+	var all []string
+	for _, k := range report.Kinds() {
+		all = append(all, "`"+k.Name+"` ("+k.Basis+"): "+k.Help)
+	}
+	return strings.Join(all, "; ")
 }
 
 // document makes the OpenAPI document.
@@ -215,6 +230,7 @@ var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
 var parameterSchemas = map[string]schema{
 	"id": text(patternUUID), "n": {"type": "integer", "minimum": 0, "maximum": 63}, "j": text(`^[a-z0-9-]{1,63}$`), "a": text(`^[a-z0-9-]{1,63}$`),
 	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
+	"report": words(report.Names()...), "from": moment(), "to": moment(), "key": {"type": "string", "maxLength": 256}, "host": {"type": "string", "maxLength": 256}, "format": words("jsonl", "csv"),
 	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "until": moment(), "since": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
 	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
 	api.HeaderConsultation: text(patternUUID), "Range": text(`^bytes=([0-9]+-[0-9]*|-[0-9]+)$`),
@@ -289,7 +305,12 @@ func success(s *schemas, op operation, p prose, status int) schema {
 	case op.id == "getAttachment":
 		names = append(names, "Accept-Ranges")
 	}
-	return schema{"description": http.StatusText(status), "headers": headerRefs(names...), "content": schema{media: content}}
+	bodies := schema{media: content}
+	if p.also != "" {
+		also, _, _ := strings.Cut(p.also, ";")
+		bodies[also] = schema{"schema": schema{"type": "string"}}
+	}
+	return schema{"description": http.StatusText(status), "headers": headerRefs(names...), "content": bodies}
 }
 
 func refusal(status int, types []api.ProblemType) schema {

@@ -29,6 +29,8 @@ type Exchange interface {
 	Entries(ctx context.Context, c exchange.Caller, consultation string, after uint64, limit int) (*exchange.EntriesPage, error)
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
+	Statistics(ctx context.Context, c exchange.Caller, consultation string, q exchange.StatisticsQuery, tell exchange.StatisticsTeller) error
+
 	PublishKey(ctx context.Context, c exchange.Caller, agency, kid string, jwk []byte) (*exchange.KeyChange, error)
 	RetireKey(ctx context.Context, c exchange.Caller, agency, kid string, end exchange.Retirement) (*exchange.KeyChange, error)
 	Admission(ctx context.Context, c exchange.Caller, agency string) (*exchange.Admission, error)

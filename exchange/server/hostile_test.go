@@ -371,6 +371,10 @@ func (failing) Entry(context.Context, exchange.Caller, string, string, uint64) (
 	return nil, errFailing
 }
 
+func (failing) Statistics(context.Context, exchange.Caller, string, exchange.StatisticsQuery, exchange.StatisticsTeller) error {
+	return errFailing
+}
+
 func (failing) PublishKey(context.Context, exchange.Caller, string, string, []byte) (*exchange.KeyChange, error) {
 	return nil, errFailing
 }

@@ -43,6 +43,8 @@ var operations = []operation{
 	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, limit: exchange.LimitSearches, handle: listEntries},
 	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, limit: exchange.LimitSearches, handle: getEntry},
 
+	{id: "getStatistics", method: http.MethodGet, route: api.RouteAuditStatistics, query: []string{"report", "from", "to", "key", "host", "format"}, limit: exchange.LimitSearches, handle: getStatistics},
+
 	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, limit: exchange.LimitChanges, handle: putRevocations},
 	{id: "putGrace", method: http.MethodPut, route: api.RouteGrace, media: api.MediaJSON, limit: exchange.LimitChanges, handle: putGrace},
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/liaison-exchange/liaison/exchange"
@@ -68,7 +67,7 @@ type lineWriter struct {
 }
 
 func (l *lineWriter) begin() (err error) {
-	l.w, err = l.c.start(http.StatusOK, api.MediaLines, -1)
+	l.w, err = l.c.startStream(api.MediaLines)
 	return err
 }
 
@@ -77,15 +76,6 @@ func (l *lineWriter) write(v any) error {
 	if err != nil {
 		return fmt.Errorf("encode line: %w", err)
 	}
-	control := http.NewResponseController(l.c.w)
-	w := &pacedWriter{w: l.c.w, guest: l.c.guest, pace: l.c.s.pace(control.SetWriteDeadline)}
-	n, err := w.Write(append(b, '\n'))
-	l.c.sent += int64(n)
-	if err == nil {
-		err = control.Flush()
-	}
-	if err == nil {
-		err = control.SetWriteDeadline(time.Time{})
-	}
+	_, err = l.w.Write(append(b, '\n'))
 	return err
 }

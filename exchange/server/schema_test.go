@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/report"
 )
 
 // schema is an object of the document.
@@ -72,6 +73,7 @@ var refined = map[string]schema{
 	"ReplayChange.kind": words("now_allowed", "now_pending", "now_denied", "obligations_changed"), "ReplayChange.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.to": text(patternAgency), "ReplaySide.rules": {"type": "array", "items": schema{"type": "string"}}, "ReplaySummary.changes": counts(1), "ReplaySummary.pairs": counts(2), "ReplaySummary.rules": counts(2), "ReplaySummary.declared": {"type": "boolean"},
 	"Shadow.by": text(`^spiffe://`), "Shadow.ended": words("lapsed", "activated", "unbuilt"), "Shadow.ended_at": moment(), "Shadow.changes": counts(1), "Shadow.rules": counts(2),
+	"StatisticsHead.report": words(report.Names()...), "StatisticsHead.since": moment(), "StatisticsHead.until": moment(), "StatisticsHead.at": moment(),
 	"Because.kind": words("deny", "pend", "oblige", "advise"), "Because.line": {"type": "integer", "minimum": 1},
 	"RecordedInput.shared": {"type": "object", "additionalProperties": true}, "RecordedInput.own": {"type": "object", "additionalProperties": true},
 	"LayerSaid.package": {"type": "string"}, "LayerSaid.parts": {"type": "object", "additionalProperties": schema{"type": "string"}},
@@ -105,7 +107,7 @@ type schemas struct {
 }
 
 func newSchemas(t *testing.T) *schemas {
-	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/replay.go", "../api/shadow.go", "../api/problem.go")}
+	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/replay.go", "../api/shadow.go", "../api/statistics.go", "../api/problem.go")}
 }
 
 // of returns a reference to the schema of a type of package api.
