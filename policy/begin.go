@@ -21,8 +21,8 @@ var startFiles embed.FS
 // Start says how a policy begins.
 type Start struct {
 	Jurisdiction string
-	Archetype    string    // one of Archetypes; empty: led_state
-	Declared     *Declared // what is declared already; nil: placeholders
+	Archetype    string // one of Archetypes; empty: led_state
+	Declared     []byte // declared.json as it is already; nil: placeholders
 }
 
 // beginnings are what differs between the archetypes: is the jurisdiction bound by LED, and what is its agency?
@@ -60,15 +60,15 @@ func Begin(s Start, in Inputs) (map[string][]byte, error) {
 	if s.Declared == nil {
 		s.Declared = placeholders(s)
 	}
-	if s.Declared.Jurisdiction != s.Jurisdiction {
-		return nil, fmt.Errorf("what is declared is of %s, not of %s", s.Declared.Jurisdiction, s.Jurisdiction)
-	}
-	files := map[string][]byte{}
-	var err error
-	if files[declaredFile], err = s.declaration(); err != nil {
+	d, err := ParseDeclared(s.Declared)
+	if err != nil {
 		return nil, err
 	}
-	words := s.words()
+	if d.Jurisdiction != s.Jurisdiction {
+		return nil, fmt.Errorf("what is declared is of %s, not of %s", d.Jurisdiction, s.Jurisdiction)
+	}
+	files := map[string][]byte{declaredFile: s.Declared}
+	words := s.words(&d)
 	for from, to := range map[string]string{"send.rego": "send.rego", "receive.rego": "receive.rego", "onward.rego": "onward.rego",
 		"lib.rego": "lib.rego", "test.rego": s.Jurisdiction + "_test.rego", "README.md": "README.md"} {
 		text, err := startFiles.ReadFile("start/" + from)
@@ -86,17 +86,17 @@ func Begin(s Start, in Inputs) (map[string][]byte, error) {
 	return files, nil
 }
 
-func (s *Start) words() *strings.Replacer {
+func (s *Start) words(d *Declared) *strings.Replacer {
 	root := ast.DefaultRootRef.Append(ast.StringTerm("jurisdiction")).Append(ast.StringTerm(s.Jurisdiction))
-	languages := make([]string, len(s.Declared.Languages))
-	for i, l := range s.Declared.Languages {
+	languages := make([]string, len(d.Languages))
+	for i, l := range d.Languages {
 		languages[i] = strconv.Quote(l)
 	}
 	slices.Sort(languages)
 	return strings.NewReplacer(
 		"data.PACKAGE", root.String(), "PACKAGE", trimData(root.String()), "JURISDICTION", s.Jurisdiction,
-		"NAME", plainName(s.Declared.Name), "ARCHETYPE", s.Archetype, "BOUND", strconv.FormatBool(beginnings[s.Archetype].bound),
-		"LANGUAGES", strings.Join(languages, ", "), "LANGUAGE", s.Declared.Languages[len(s.Declared.Languages)-1],
+		"NAME", plainName(d.Name), "ARCHETYPE", s.Archetype, "BOUND", strconv.FormatBool(beginnings[s.Archetype].bound),
+		"LANGUAGES", strings.Join(languages, ", "), "LANGUAGE", d.Languages[len(d.Languages)-1],
 	)
 }
 
@@ -113,27 +113,26 @@ func plainName(name string) string {
 }
 
 // placeholders is a declaration that can be corrected.
-func placeholders(s Start) *Declared {
+func placeholders(s Start) []byte {
 	b := beginnings[s.Archetype]
 	id := s.Jurisdiction + "/unit"
-	return &Declared{
+	return indented(&Declared{
 		V: 1, Jurisdiction: s.Jurisdiction, Name: strings.ToUpper(s.Jurisdiction), Kind: b.kind, TimeZone: "UTC", Languages: []string{"en"}, ContactPoint: id,
 		Agencies: []DeclaredAgency{{ID: id, Name: "Unit of " + strings.ToUpper(s.Jurisdiction), Type: b.unit, Competences: slices.Clone(allPurposes), Roles: []string{"unit", "dpo", "policy"}}},
 		Instruments: []Instrument{{ID: s.Jurisdiction + "-police-act", Kind: "law", Title: "Police Act (to be replaced)", From: "2000-01-01", Until: endless,
 			With: []string{}, Bases: []string{}}},
 		Assurances: []DeclaredAssurance{},
-	}
+	})
 }
 
-// declaration is declared.json, indented, and read again to be sure that it is one.
-func (s *Start) declaration() ([]byte, error) {
+// indented is a declared.json as it is begun.
+func indented(d *Declared) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(s.Declared); err != nil {
-		return nil, err
+	if err := enc.Encode(d); err != nil {
+		panic(err) // plain data
 	}
-	_, err := ParseDeclared(b.Bytes())
-	return b.Bytes(), err
+	return b.Bytes()
 }

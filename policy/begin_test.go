@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -44,9 +46,16 @@ func TestBeginWithADeclaration(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Name = "  \"Estonia\": # a\u2028comment"
-	files, err := Begin(Start{Jurisdiction: "ee", Declared: &d}, in)
+	text, err := json.Marshal(d) // in a form of its own
 	if err != nil {
 		t.Fatal(err)
+	}
+	files, err := Begin(Start{Jurisdiction: "ee", Declared: text}, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(files[declaredFile], text) {
+		t.Errorf("it is written otherwise: %s", files[declaredFile])
 	}
 	delete(files, "README.md")
 	found, err := NewDesk(&Bundle{Jurisdiction: "ee", Files: files}, in, draftDay).Check(t.Context())
@@ -56,7 +65,7 @@ func TestBeginWithADeclaration(t *testing.T) {
 	if !strings.Contains(string(files["lib.rego"]), `{"en", "et"}`) {
 		t.Errorf("other languages: %s", files["lib.rego"])
 	}
-	for _, s := range []Start{{Jurisdiction: "lv", Declared: &d}, {Jurisdiction: "FI"}, {Jurisdiction: "../x"}, {Jurisdiction: "common"}, {Jurisdiction: "fi", Archetype: "kingdom"}} {
+	for _, s := range []Start{{Jurisdiction: "lv", Declared: text}, {Jurisdiction: "ee", Declared: []byte(`{"v": 1}`)}, {Jurisdiction: "FI"}, {Jurisdiction: "../x"}, {Jurisdiction: "common"}, {Jurisdiction: "fi", Archetype: "kingdom"}} {
 		if _, err := Begin(s, in); err == nil {
 			t.Errorf("%s began", s.Jurisdiction)
 		}

@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -24,34 +27,47 @@ func Build(in Inputs) (*Set, error) { return BuildOn(nil, in) }
 // BuildOn is Build that takes over from a Set what has not changed since: the checks of a jurisdiction rest on common, on
 // what it declares and on its rules, and on nothing else. So a push is as fast as what it brings.
 func BuildOn(before *Set, in Inputs) (*Set, error) {
-	set, err := build(before, in)
+	ctx, end := context.WithTimeout(context.Background(), buildTimeout)
+	defer end()
+	set, err := build(ctx, before, in)
 	return set, in.quoted(err)
 }
 
+// buildTimeout bounds Build as a whole. What is counted (sizes, steps) refuses the same inputs everywhere; time is for
+// what no count foresees, and so long that no sound policy comes near it on a slow machine.
+const buildTimeout = 2 * time.Minute
+
 func newBuilder(in Inputs) *builder {
-	return &builder{in: in, found: &findings{}, set: &Set{
+	return &builder{ctx: context.Background(), in: in, found: &findings{}, set: &Set{
 		memo: newMemo(memoSize), declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
 		revisions: map[string]string{}, sources: map[string]Source{},
 	}}
 }
 
-func build(before *Set, in Inputs) (*Set, error) {
+func build(ctx context.Context, before *Set, in Inputs) (*Set, error) {
 	b := newBuilder(in)
-	b.before = before
-	if err := b.data(); err != nil {
-		return nil, err
-	}
-	if err := b.baseline(); err != nil {
-		return nil, err
-	}
-	b.jurisdictions()
-	if err := b.found.err(); err != nil {
-		return nil, err
+	b.ctx, b.before = ctx, before
+	for _, step := range []func() error{b.data, b.baseline, b.jurisdictions} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+		if err := b.inTime(); err != nil {
+			return nil, err
+		}
 	}
 	return b.set, nil
 }
 
+// inTime refuses what takes too long.
+func (b *builder) inTime() error {
+	if b.ctx.Err() != nil {
+		b.found.add("common", "", 0, "the checks of all inputs together did not end in time (%s): bring less at once, or simpler rules", buildTimeout)
+	}
+	return b.found.err()
+}
+
 type builder struct {
+	ctx    context.Context // of all steps together
 	in     Inputs
 	before *Set // nil: nothing is taken over
 	set    *Set
@@ -246,17 +262,32 @@ func (b *builder) layer(u *unit, c *ast.Compiler, name, pkg string) *layer {
 
 // jurisdictions compiles each jurisdiction's rules with a compiler of their own, so that nobody can even name
 // another's, and runs all tests.
-func (b *builder) jurisdictions() {
-	var wg sync.WaitGroup
-	for _, j := range sortedKeys(b.in.Rules) {
-		wg.Go(func() { b.jurisdiction(j) })
-	}
-	wg.Wait()
-	if b.found.err() != nil || b.unchanged("common") {
-		return
+func (b *builder) jurisdictions() error {
+	atMost(runtime.GOMAXPROCS(0), sortedKeys(b.in.Rules), func(j string) {
+		if b.ctx.Err() == nil {
+			b.jurisdiction(j)
+		}
+	})
+	if err := b.inTime(); err != nil || b.unchanged("common") {
+		return err
 	}
 	b.runTests(b.common, b.common.modules, "")
 	b.checkSteps("common", "", b.set.pkg, b.set.rcp)
+	return b.found.err()
+}
+
+// atMost calls f for each of a list, n at a time: each compilation holds much memory.
+func atMost(n int, list []string, f func(string)) {
+	slots := make(chan struct{}, n)
+	var wg sync.WaitGroup
+	for _, one := range list {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f(one)
+		})
+	}
+	wg.Wait()
 }
 
 func (b *builder) jurisdiction(j string) {
@@ -296,7 +327,7 @@ func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 			u.addErrors("", err)
 			return nil
 		}
-		local := &builder{in: b.in, set: b.set, common: b.common, bases: b.bases, found: f}
+		local := &builder{ctx: b.ctx, in: b.in, set: b.set, common: b.common, bases: b.bases, found: f}
 		local.runTests(u, modules, j)
 		local.checkSteps(u.input, j, slices.Collect(maps.Values(layers))...)
 	}

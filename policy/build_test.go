@@ -2,9 +2,11 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -22,7 +24,7 @@ func TestRegoTests(t *testing.T) {
 	common := commonUnit(f)
 	common.parse(in.Common, factsFile, codesFile)
 	units := map[string]*unit{"": common}
-	b := &builder{set: set}
+	b := &builder{ctx: context.Background(), set: set}
 	b.archetypes(common)
 	for j, src := range in.Rules {
 		units[j] = jurisdictionUnit(j, f)
@@ -256,27 +258,7 @@ func inheritsAll(t *testing.T, src Source) bool {
 // inputs.
 func TestBuildOn(t *testing.T) {
 	before := sampleSet(t)
-	changed := func(input, file, old, text string) Inputs {
-		in := Samples()
-		in.Rules, in.Declared = maps.Clone(in.Rules), maps.Clone(in.Declared)
-		edit := func(s Source) Source {
-			if !strings.Contains(string(s.Files[file]), old) {
-				t.Fatalf("%s has no %q", file, old)
-			}
-			s.Files = maps.Clone(s.Files)
-			s.Files[file] = []byte(strings.Replace(string(s.Files[file]), old, text, 1))
-			return s
-		}
-		switch j := inputOwner(input); {
-		case input == "common":
-			in.Common = edit(in.Common)
-		case strings.HasPrefix(input, "rules/"):
-			in.Rules[j] = edit(in.Rules[j])
-		default:
-			in.Declared[j] = edit(in.Declared[j])
-		}
-		return in
-	}
+	changed := func(input, file, old, text string) Inputs { return edited(t, Samples(), input, file, old, text) }
 	for name, c := range map[string]struct {
 		in          Inputs
 		pkg, ee, lv bool // taken over
@@ -304,5 +286,56 @@ func TestBuildOn(t *testing.T) {
 	bad := changed("rules/ee", "send.rego", "default allow := false", "default allow := true")
 	if _, err := BuildOn(before, bad); err == nil {
 		t.Error("a change that Build refuses was taken")
+	}
+}
+
+// TestBuildEndsInTime: a Build whose time is over is refused, wherever it is, and no Set comes of it.
+func TestBuildEndsInTime(t *testing.T) {
+	over, end := context.WithCancel(t.Context())
+	end()
+	for name, before := range map[string]*Set{"all": nil, "on another": sampleSet(t)} {
+		in := edited(t, Samples(), "rules/ee", "send.rego", "default allow", "# another\ndefault allow")
+		set, err := build(over, before, in)
+		var refused *BuildError
+		if set != nil || !errors.As(err, &refused) || len(refused.Findings) != 1 || !strings.Contains(refused.Findings[0].Message, "did not end in time") {
+			t.Errorf("%s: %v, %v", name, set, err)
+		}
+	}
+	// Its tests and its steps end with it.
+	b := newBuilder(Samples())
+	if err := errors.Join(b.data(), b.baseline()); err != nil {
+		t.Fatal(err)
+	}
+	b.ctx = over
+	b.jurisdiction("ee")
+	if err := b.inTime(); err == nil || !strings.Contains(err.Error(), "the tests did not end in time") {
+		t.Errorf("the tests went on: %v", err)
+	}
+	b.found = &findings{}
+	b.set.pkg = nil // a layer that would be asked
+	b.checkSteps("common", "", b.set.pkg)
+}
+
+// TestAtMost: all are done, and no more than that many at a time.
+func TestAtMost(t *testing.T) {
+	var running, most, done atomic.Int64
+	started, goOn := make(chan struct{}, 8), make(chan struct{})
+	go func() {
+		for range 3 {
+			<-started
+		}
+		close(goOn)
+	}()
+	atMost(3, strings.Split("abcdefgh", ""), func(string) {
+		n := running.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		started <- struct{}{}
+		<-goOn
+		running.Add(-1)
+		done.Add(1)
+	})
+	if most.Load() != 3 || done.Load() != 8 {
+		t.Errorf("%d at a time, %d of 8", most.Load(), done.Load())
 	}
 }

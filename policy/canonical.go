@@ -52,6 +52,7 @@ func (p *parser) canonicalMembers(s *shape, at *place) bool {
 	for i := range s.fields {
 		f := &s.fields[i]
 		if i > 0 && !p.char(',') || !p.char('"') || !p.literal(f.name) || !p.literal(`":`) {
+			p.fails(f)
 			return false
 		}
 		var kid *place
@@ -59,6 +60,7 @@ func (p *parser) canonicalMembers(s *shape, at *place) bool {
 			kid = at.kids[i]
 		}
 		if !p.canonical(f.shape, kid) {
+			p.fails(f)
 			return false
 		}
 	}
@@ -75,6 +77,13 @@ func (p *parser) canonicalElements(s *shape) bool {
 		}
 	}
 	return true
+}
+
+// fails notes the innermost member that is not there, or is not of its form.
+func (p *parser) fails(f *field) {
+	if p.wrong == nil {
+		p.wrong = f
+	}
 }
 
 // canonicalString moves behind a JSON string.

@@ -30,6 +30,7 @@ type Question struct {
 // Answer is a whole decision, and what each layer said to it.
 type Answer struct {
 	From, To string
+	Action   string
 	Now      time.Time
 	Decision Decision
 	Layers   []LayerAnswer
@@ -69,7 +70,7 @@ func (d *Desk) Evaluate(ctx context.Context, q Question) (*Answer, error) {
 		return nil, err
 	}
 	e := &evaluation{ctx: ctx, cancel: topdown.NewCancel(), reg: set.registry}
-	answer := &Answer{From: q.From, To: q.To, Now: q.Now}
+	answer := &Answer{From: q.From, To: q.To, Action: r.Action, Now: q.Now}
 	e.heard = answer.hear
 	decisions, err := set.decideAll(e, r)
 	if err != nil {
@@ -85,52 +86,97 @@ func (d *Desk) Evaluate(ctx context.Context, q Question) (*Answer, error) {
 
 // EvaluateInput decides a recorded input, as it was: facts, day and declarations stay those of the input.
 func (d *Desk) EvaluateInput(ctx context.Context, input []byte, trace bool) (*Answer, error) {
+	_, answer, err := d.evaluateInput(ctx, input)
+	if err == nil && trace {
+		err = answer.trace(ctx, d.in)
+	}
+	return answer, err
+}
+
+// ExplainInput is EvaluateInput that says why it is decided so.
+func (d *Desk) ExplainInput(ctx context.Context, input []byte) (*Answer, *Explanation, error) {
+	set, answer, err := d.evaluateInput(ctx, input)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := set.Explain(ctx, answer.Decision)
+	return answer, x, err
+}
+
+func (d *Desk) evaluateInput(ctx context.Context, input []byte) (*Set, *Answer, error) {
+	set, r, err := d.readInput(input)
+	if err != nil {
+		return nil, nil, err
+	}
+	answer := &Answer{From: r.sender.ID, To: r.recipient.ID, Now: r.now, Action: r.action}
+	e := &evaluation{ctx: ctx, cancel: topdown.NewCancel(), reg: set.registry, heard: answer.hear}
+	if answer.Decision, err = set.redecide(e, r); err != nil {
+		return nil, nil, err
+	}
+	answer.finish()
+	return set, answer, nil
+}
+
+// readInput reads an input, and builds what decides it.
+func (d *Desk) readInput(input []byte) (*Set, *recorded, error) {
 	in, err := splitInput(input)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r, err := readRecorded(in)
+	r, err := readHandWritten(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	set, err := Build(d.asked(Question{From: r.sender.ID, To: r.recipient.ID, Meta: input}))
 	if err != nil {
-		return nil, d.in.quoted(err)
+		return nil, nil, d.in.quoted(err)
 	}
-	answer := &Answer{From: r.sender.ID, To: r.recipient.ID, Now: r.now}
-	e := &evaluation{ctx: ctx, cancel: topdown.NewCancel(), reg: set.registry, heard: answer.hear}
-	if answer.Decision, err = set.redecide(e, r); err != nil {
-		return nil, err
-	}
-	answer.finish()
-	if trace {
-		return answer, answer.trace(ctx, d.in)
-	}
-	return answer, nil
+	return set, r, nil
 }
 
-// splitInput parts one object, as rules see it, into what all recipients share and what is one's own.
+// splitInput parts one object, as rules see it, into what all recipients share and what is one's own. The parts may also
+// stand in it as shared and own, as an exchange answers. Names may have any order, and space is of no matter.
 func splitInput(input []byte) (Input, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(input, &all); err != nil {
 		return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
 	}
-	var parts [2]bytes.Buffer
-	for _, name := range sortedKeys(all) {
-		i := 0
+	shared, own := map[string]any{}, map[string]any{}
+	if all["shared"] != nil && all["own"] != nil {
+		var parts [2]map[string]json.RawMessage
+		for i, name := range []string{"shared", "own"} {
+			if err := json.Unmarshal(all[name], &parts[i]); err != nil {
+				return Input{}, fmt.Errorf("%w: %s: %w", ErrInput, name, err)
+			}
+		}
+		all = parts[0]
+		maps.Copy(all, parts[1])
+	}
+	for name, text := range all {
+		to := shared
 		if slices.Contains(ownMembers, name) {
-			i = 1
+			to = own
 		}
-		sep := ","
-		if parts[i].Len() == 0 {
-			sep = "{"
-		}
-		fmt.Fprintf(&parts[i], "%s%q:", sep, name)
-		if err := json.Compact(&parts[i], all[name]); err != nil {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		var v any
+		if err := d.Decode(&v); err != nil {
 			return Input{}, fmt.Errorf("%w: %w", ErrInput, err)
 		}
+		to[name] = v
 	}
-	return Input{Shared: append(parts[0].Bytes(), '}'), Own: append(parts[1].Bytes(), '}')}, nil
+	return Input{Shared: plainJSON(shared), Own: plainJSON(own)}, nil
+}
+
+// plainJSON writes what was decoded from JSON in the form of an input: sorted names, no space.
+func plainJSON(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // it was JSON
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 var testPackage = regexp.MustCompile(`(?m)^package\s.*\.test\s*$`)

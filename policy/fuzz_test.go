@@ -22,7 +22,7 @@ func (b *builder) activate(files map[string][]byte) (*Set, []Finding) {
 		return nil, found.list
 	}
 	set := *b.set
-	local := &builder{in: in, set: &set, common: b.common, bases: b.bases, found: found}
+	local := &builder{ctx: context.Background(), in: in, set: &set, common: b.common, bases: b.bases, found: found}
 	layers := local.compileJurisdiction("ee", found)
 	if len(found.list) > 0 {
 		return nil, found.list

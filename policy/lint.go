@@ -259,6 +259,9 @@ func (l *linting) looksAt(r *ast.Rule, n int, unit string) bool {
 	return false
 }
 
+// impliedNumbers are what names of the input mean without saying it.
+var impliedNumbers = map[string]int{"minors": 18} // a minor is a person under 18
+
 var digits = regexp.MustCompile(`\d+`)
 
 // numbers are all numbers that a rule and its helpers name, those in the names of members and codes too.
@@ -275,6 +278,9 @@ func (l *linting) numbers(r *ast.Rule, seen map[*ast.Rule]bool) map[int]bool {
 				found[i] = true
 			}
 		case ast.String:
+			if n, ok := impliedNumbers[string(v)]; ok {
+				found[n] = true
+			}
 			for _, s := range digits.FindAllString(string(v), -1) {
 				i, _ := strconv.Atoi(s)
 				found[i] = true

@@ -75,6 +75,8 @@ func TestLints(t *testing.T) {
 		"years as days":     {rules: deny("Five years at most.", "input.derived.retention_days > 1827"), id: "text-number"},
 		"six years as days": {rules: deny("Six years at most.", "input.derived.retention_days > 1827"), id: "text-number", want: "says Six year"},
 		"a law's number":    {rules: deny("By art 12 of Directive (EU) 2016/680.", "input.derived.minors == true"), id: "text-number"},
+		"a minor's age":     {rules: deny("No data of persons under 18.", "input.derived.minors == true"), id: "text-number"},
+		"another age":       {rules: deny("No data of persons under 16.", "input.derived.minors == true"), id: "text-number", want: "says 16, and the rule does not look at that number"},
 		"the number of a helper": {rules: "\nimport data.jurisdiction.fi.lib\n" + deny("At most 42.", "input.derived.subjects > lib.most"),
 			lib: "# METADATA\n# title: The most\nmost := 42\n", id: "text-number"},
 		"no title":           {lib: "most := 42\n", id: "metadata-missing", want: "most has no title"},

@@ -73,6 +73,16 @@ func readRecorded(in Input) (*recorded, error) {
 	return readRecordedOwn(in, shared)
 }
 
+// readHandWritten is readRecorded of what anybody may have written.
+func readHandWritten(in Input) (r *recorded, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = nil, fmt.Errorf("%w: %v", ErrInput, p)
+		}
+	}()
+	return readRecorded(in)
+}
+
 // readRecordedOwn is readRecorded of a shared part that was read for another recipient of the package.
 func readRecordedOwn(in Input, shared *record) (*recorded, error) {
 	ownRecord, err := readCanonical(ownPlaces, in.Own)
@@ -91,7 +101,11 @@ func readCanonical(p *place, text []byte) (*record, error) {
 	r := p.record(text)
 	q := parser{text: text, record: r}
 	if !q.canonical(p.shape, p) || q.at != len(text) {
-		return nil, fmt.Errorf("%w: it is not of the form that is written", ErrInput)
+		at := ""
+		if q.wrong != nil {
+			at = ", at the member " + q.wrong.name
+		}
+		return nil, fmt.Errorf("%w: it is not of the form that is written%s", ErrInput, at)
 	}
 	return r, nil
 }

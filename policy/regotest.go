@@ -42,7 +42,7 @@ func (b *testBudget) check(ctx context.Context) error {
 	case b.steps.Load() > maxTestSteps:
 		return fmt.Errorf("the tests take more than %d steps together", maxTestSteps)
 	case ctx.Err() != nil:
-		return fmt.Errorf("the tests did not end within %s: %w", testsTimeout, ctx.Err())
+		return fmt.Errorf("the tests did not end in time (%s): %w", testsTimeout, ctx.Err())
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func (b *builder) runTests(u *unit, modules map[string]*ast.Module, j string) {
 	}
 	all := maps.Clone(modules)
 	maps.Copy(all, u.testing)
-	results, err := runRego(context.Background(), all, b.set.examples(j))
+	results, err := runRego(b.ctx, all, b.set.examples(j))
 	if err != nil {
 		u.addErrors("", err)
 		return

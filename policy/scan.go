@@ -38,7 +38,8 @@ type parser struct {
 	*record      // what was read: the same as JSON, total and with sorted names
 	free    bool // an object of any content (kindFree) had any
 
-	failed int // where the innermost value begins that is refused
+	wrong  *field // of an input: the innermost member that is not canonical
+	failed int    // where the innermost value begins that is refused
 }
 
 func (p *parser) space() byte {

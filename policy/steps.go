@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -37,8 +36,11 @@ func (b *builder) checkSteps(input, j string, layers ...*layer) {
 	corpus := b.set.corpus(j)
 	for _, l := range layers {
 		for _, in := range corpus {
+			if b.ctx.Err() != nil {
+				return // Build says so
+			}
 			c := &stepCounter{cancel: topdown.NewCancel()}
-			e := &evaluation{ctx: context.Background(), cancel: c.cancel, reg: b.set.registry, tracer: c}
+			e := &evaluation{ctx: b.ctx, cancel: c.cancel, reg: b.set.registry, tracer: c}
 			_, err := e.ask(l, in)
 			if c.steps > maxSteps {
 				b.found.add(input, "", 0, "%s takes more than %d steps on a large package", l.name, maxSteps)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -12,7 +13,7 @@ import (
 var activator = sync.OnceValues(func() (*builder, error) {
 	in := Samples()
 	in.Rules = nil
-	b := &builder{in: in, found: &findings{}, set: &Set{
+	b := &builder{ctx: context.Background(), in: in, found: &findings{}, set: &Set{
 		declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
 		revisions: map[string]string{}, sources: map[string]Source{},
 	}}

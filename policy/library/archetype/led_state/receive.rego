@@ -68,6 +68,8 @@ oblige contains "corroborate_first" if {
 #   code: prosecution_needs_permission
 #   text:
 #     en: Under handling code H1 a court cannot be shown this; ask the sender for a use_permission in time.
+#   fix:
+#     en: Ask the sender for a use_permission before a court is to see it.
 #   source: LED art 9(3); Europol handling code H1
 #   evidence: S
 advise contains "prosecution_needs_permission" if {

@@ -113,6 +113,8 @@ oblige contains "dpo_notice" if {
 #   code: authority_informed
 #   text:
 #     en: A transfer that rests on an assessment of one's own. The supervisory authority is told of the category of such transfers.
+#   fix:
+#     en: Tell your supervisory authority of this category of transfers, unless it knows already.
 #   source: LED art 37(2)
 #   evidence: V
 advise contains "authority_informed" if {
