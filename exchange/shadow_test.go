@@ -278,3 +278,45 @@ func TestShadowEnds(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestShadowOfADraftThatDoesNotBuild: when others' policy comes into force that
+// a draft does not stand beside, its shadow ends and says so, with the next
+// package; what was counted stays to be seen.
+func TestShadowOfADraftThatDoesNotBuild(t *testing.T) {
+	t.Parallel()
+	s := newShadowing(t)
+	in := policy.Samples()
+	common := in.Common
+	common.Files = maps.Clone(common.Files)
+	common.Files["lib.rego"] = append(bytes.Clone(common.Files["lib.rego"]), "\n# METADATA\n# title: What this story needs\nin_story if input.claimed.language == \"en\"\n"...)
+	in.Common = common
+	with, err := policy.Build(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.p.Service.Activate(t.Context(), with); err != nil {
+		t.Fatal(err)
+	}
+	receive := "package jurisdiction.lv.receive\n\nimport data.liaison.lib as common\n\ndefault allow := false\n\nallow if not common.in_story\n"
+	s.start("lv/vp", draftOf(t, "lv", map[string]string{"receive.rego": receive, "lv_test.rego": ""}))
+	s.start("ee/pbgb", keepsLonger(t))
+	s.posted(demo.EEtoLV, nil)
+	s.counted("beside what it needs", "lv/vp", "compared 1 same 0 map[now_denied:1] dropped 0 failed 0")
+	without, err := policy.BuildOn(with, policy.Samples())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.p.Service.Activate(t.Context(), without); err != nil {
+		t.Fatal(err)
+	}
+	if c := s.came("lv/vp"); c.Ended != "" {
+		t.Errorf("it ended before anything was decided: %+v", c)
+	}
+	s.posted(demo.EEtoLV, nil)
+	if c := s.counted("beside what it cannot do without", "lv/vp", "compared 1 same 0 map[now_denied:1] dropped 0 failed 0"); c.Ended != exchange.ShadowUnbuilt || c.EndedAt.Before(c.Since) {
+		t.Errorf("%+v", c)
+	}
+	if c := s.counted("another draft", "ee/pbgb", "compared 2 same 2 map[] dropped 0 failed 0"); c.Ended != "" {
+		t.Errorf("a draft that builds ended: %+v", c)
+	}
+}
