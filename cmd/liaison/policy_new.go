@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,8 +62,9 @@ type madePolicy struct {
 	Files        []string `json:"files"`
 }
 
-// declared is what the jurisdiction declares on the exchange; nil without a profile.
-func (b *newDirectory) declared(cmd *cobra.Command, jurisdiction string) (found *policy.Declared, err error) {
+// declared is what the jurisdiction declares on the exchange, as it is written
+// there; nil without a profile.
+func (b *newDirectory) declared(cmd *cobra.Command, jurisdiction string) (found []byte, err error) {
 	if b.profile.dir == "" {
 		return nil, nil
 	}
@@ -71,9 +73,8 @@ func (b *newDirectory) declared(cmd *cobra.Command, jurisdiction string) (found 
 		if err != nil {
 			return notYours(err, jurisdiction)
 		}
-		d, err := policy.ParseDeclared([]byte(now.Files["declared.json"]))
-		found = &d
-		return err
+		found = []byte(now.Files["declared.json"])
+		return nil
 	})
 	return found, ask(cmd, nil)
 }
@@ -92,6 +93,10 @@ func (b *newDirectory) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return usageError(err, "see liaison policy new --help")
 	}
+	d, err := policy.ParseDeclared(files["declared.json"])
+	if err != nil {
+		return err
+	}
 	if err := writePolicy(dir, files); err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (b *newDirectory) run(cmd *cobra.Command, args []string) error {
 		names = append(names, filepath.Join(dir, name))
 	}
 	slices.Sort(names)
-	return b.env.output().value(madePolicy{args[0], dir, names}, b.next(args[0], dir, names))
+	return b.env.output().value(madePolicy{args[0], dir, names}, b.next(d.ContactPoint, dir, names))
 }
 
 // writePolicy writes files into a directory that has none of them: nothing of an author is ever written over.
@@ -128,8 +133,14 @@ func writePolicy(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// next says what was made and what comes now.
-func (b *newDirectory) next(j, dir string, names []string) string {
+// next says what was made and what comes now, for the agency that is asked
+// first.
+func (b *newDirectory) next(agency, dir string, names []string) string {
+	j, _, _ := strings.Cut(agency, "/")
+	partner := "ee/pbgb"
+	if j == "ee" {
+		partner = "lv/vp"
+	}
 	return fmt.Sprintf(`A policy of %s stands in %s:
   %s
 
@@ -138,7 +149,7 @@ Next:
   2. liaison policy check %s
   3. liaison policy test %s --coverage
   4. write your rules, each with a test, and look again
-  5. liaison policy eval %s --from %s --to ee/pbgb   what would be decided
-  6. liaison policy push %s --profile PROFILE   bring it to the exchange
-`, j, dir, strings.Join(names, "\n  "), filepath.Join(dir, "declared.json"), dir, dir, dir, j+"/unit", dir)
+  5. liaison policy eval %s --from %s --to %s   what would be decided
+  6. liaison policy push %s --profile %s   bring it to the exchange
+`, j, dir, strings.Join(names, "\n  "), filepath.Join(dir, "declared.json"), dir, dir, dir, agency, partner, dir, cmp.Or(b.profile.dir, "PROFILE"))
 }

@@ -58,7 +58,7 @@ rules to what they said then.`,
 			if err != nil {
 				return err
 			}
-			return replayDraft(ctx, env, c, b.Jurisdiction, raw, env.Now().Add(-ago))
+			return (&pushing{env: env}).refused(replayDraft(ctx, env, c, b.Jurisdiction, raw, env.Now().Add(-ago)), draft)
 		}),
 	}
 	profile.add(c)
