@@ -152,11 +152,14 @@ func (s *Service) compute(ctx context.Context, kind *report.Kind, c *report.Comp
 		}
 		err := s.scan(ctx, part, func(rows []EntryRow) error {
 			for i := range rows {
-				if skip, err := s.erasedElsewhere(ctx, &rows[i], kind, q); err != nil || skip {
+				if rows[i].Entry == nil && !kind.Whole() {
+					elsewhere, err := s.erasedElsewhere(ctx, &rows[i], q.From, q.To)
 					if err != nil {
 						return err
 					}
-					continue
+					if elsewhere {
+						continue
+					}
 				}
 				if err := c.Entry(rows[i].Entry); err != nil {
 					return err
@@ -177,16 +180,13 @@ func (s *Service) compute(ctx context.Context, kind *report.Kind, c *report.Comp
 }
 
 // erasedElsewhere reports whether an erased entry is not of the time.
-func (s *Service) erasedElsewhere(ctx context.Context, row *EntryRow, kind *report.Kind, q StatisticsQuery) (bool, error) {
-	if row.Entry != nil || kind.Whole() {
-		return false, nil
-	}
+func (s *Service) erasedElsewhere(ctx context.Context, row *EntryRow, from, to time.Time) (bool, error) {
 	var head Head
 	err := s.view(ctx, func(rows Reader) (err error) {
 		head, err = rows.HeadCovering(row.Index)
 		return err
 	})
-	return head.Time.Before(q.From) || !head.Time.Before(q.To), err
+	return head.Time.Before(from) || !head.Time.Before(to), err
 }
 
 // facts is what entries do not say, by the policy in force.

@@ -24,6 +24,7 @@ const (
 	actPush        = "policy.push"
 	actRollback    = "policy.rollback"
 	actSetLimit    = "limits.set"
+	actExport      = "audit.export"
 )
 
 // Receipt is a receipt that was verified: the entry is in the ledger, it says what was asked, and the ledger's head in it

@@ -12,8 +12,9 @@ import (
 // (RFC 4180, with CRLF and every cell in quotes). It is not safe for
 // concurrent use.
 type CSV struct {
-	w   *bufio.Writer
-	err error
+	w    *bufio.Writer
+	line []byte
+	err  error
 }
 
 // NewCSV returns a writer of CSV.
@@ -21,22 +22,24 @@ func NewCSV(w io.Writer) *CSV { return &CSV{w: bufio.NewWriter(w)} }
 
 // Row writes one row.
 func (c *CSV) Row(cells ...string) error {
-	for i, cell := range cells {
-		if i > 0 {
-			c.put(",")
-		}
-		c.put(`"`)
-		c.put(strings.ReplaceAll(Harmless(cell), `"`, `""`))
-		c.put(`"`)
+	if c.err == nil {
+		c.line = AppendRow(c.line[:0], cells)
+		_, c.err = c.w.Write(c.line)
 	}
-	c.put("\r\n")
 	return c.err
 }
 
-func (c *CSV) put(s string) {
-	if c.err == nil {
-		_, c.err = c.w.WriteString(s)
+// AppendRow appends one row as CSV has it.
+func AppendRow(b []byte, cells []string) []byte {
+	for i, cell := range cells {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, strings.ReplaceAll(Harmless(cell), `"`, `""`)...)
+		b = append(b, '"')
 	}
+	return append(b, "\r\n"...)
 }
 
 // Flush writes what waits.

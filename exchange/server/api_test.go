@@ -58,7 +58,7 @@ func TestWire(t *testing.T) {
 		name string
 		run  func(*testing.T, *wire)
 	}{
-		{"life", testLife}, {"ranges", testRanges}, {"decisions", testDecisionsAndDenials}, {"directory", testDirectory}, {"log", testLog}, {"statistics", testStatistics},
+		{"life", testLife}, {"ranges", testRanges}, {"decisions", testDecisionsAndDenials}, {"directory", testDirectory}, {"log", testLog}, {"statistics", testStatistics}, {"export", testExport},
 		{"documents", testDocuments}, {"every operation refuses", testEveryOperationRefuses}, {"refusals", testRefusals},
 		{"not found", testNotFoundIsOneAnswer}, {"rejected", testRejectedIsOneAnswer}, {"full tiles", testFullTilesMayBeKept}, {"log is silent", testLogIsSilent},
 	} {

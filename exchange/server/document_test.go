@@ -86,6 +86,10 @@ var prosed = map[string]prose{
 		text: "In the order of seq, under a consultation of the log.", problems: []api.ProblemType{api.ConsultationRequired}},
 	"getEntry": {summary: "Read one entry", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
 		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound}},
+	"getExport": {summary: "Export entries of one's own agency's log", role: roleReader, answers: []int{200}, media: api.MediaLines, also: api.MediaCSV,
+		headers:  []string{api.HeaderConsultation},
+		text:     "Entries of a time (`from` is inclusive, `to` is not) that match the query `q`, in the order of seq: each line an AuditItem with all that verifies it, or with `format=csv` a table for people, in which no cell is a formula. Any size. The trailer Liaison-Receipt is the receipt, in base64, of the entry of this export, which has query, count and SHA-256 of the file: without it the answer was cut off. It goes on with `after`, the last entry that came whole, and `last`, the number in Liaison-Export-Last; the digest is then of the whole file. Two statistics or exports of an agency at a time.",
+		problems: []api.ProblemType{api.ConsultationRequired}},
 	"getStatistics": {summary: "Compute a report of one's own agency's log", role: roleReader, answers: []int{200}, media: api.MediaLines, also: api.MediaCSV,
 		headers:  []string{api.HeaderConsultation},
 		text:     "Reports: " + reportsInWords() + ". `from` is inclusive, `to` is not; without them all up to now. `key` and `host` are for breach. The answer is in JSON lines (StatisticsLine), or with `format=csv` a table. Figures are computed from the entries of the log, and are of this exchange only. Two statistics or exports of an agency at a time.",
@@ -230,6 +234,7 @@ var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
 var parameterSchemas = map[string]schema{
 	"id": text(patternUUID), "n": {"type": "integer", "minimum": 0, "maximum": 63}, "j": text(`^[a-z0-9-]{1,63}$`), "a": text(`^[a-z0-9-]{1,63}$`),
 	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
+	"q": {"type": "string", "minLength": 1, "maxLength": 2048}, "last": text(`^[1-9][0-9]{0,18}$`),
 	"report": words(report.Names()...), "from": moment(), "to": moment(), "key": {"type": "string", "maxLength": 256}, "host": {"type": "string", "maxLength": 256}, "format": words("jsonl", "csv"),
 	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "until": moment(), "since": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
 	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
@@ -296,6 +301,8 @@ func success(s *schemas, op operation, p prose, status int) schema {
 	}
 	names := []string{api.HeaderRequestID, "Content-Length", api.HeaderRateLimitPolicy, api.HeaderRateLimit}
 	switch {
+	case op.id == "getExport":
+		names = append(names[:1], api.HeaderExportLast)
 	case media == api.MediaLines:
 		names = names[:1] // its length is not known when it begins
 	case op.id == "postPackage":
@@ -351,6 +358,7 @@ func headers() schema {
 		api.HeaderRateLimitPolicy: header("The limits that the request was held against: a quota q in w seconds (draft-ietf-httpapi-ratelimit-headers-10).", `^`+list(`"[a-z-]+";q=[0-9]+;w=[0-9]+`)+`$`),
 		api.HeaderRateLimit:       header("What remains of them, r, and in how many seconds all of it is there again, t.", `^`+list(`"[a-z-]+";r=[0-9]+;t=[0-9]+`)+`$`),
 		"Accept-Ranges":           header("Ranges of bytes are served.", `^bytes$`),
+		api.HeaderExportLast:      header("The last entry that is looked at.", `^[0-9]+$`),
 		"Content-Range":           header("Which bytes these are, of how many (RFC 9110 §14.4).", `^bytes ([0-9]+-[0-9]+|\*)/[0-9]+$`),
 	}
 }

@@ -73,6 +73,7 @@ var bodies = map[string]any{
 	"openConsultation": api.Consultation{ID: exampleConsultation, Expires: exampleTime, Receipt: exampleReceipt},
 	"listEntries":      api.AuditPage{Items: []api.AuditItem{exampleItem, {Owner: "ee/pbgb", Seq: 18, Index: 44, Commitment: exampleDigest, Erased: true}}},
 	"getEntry":         exampleItem,
+	"getExport":        exampleItem,
 	"getStatistics":    api.StatisticsLine{Row: []string{"requests_refused", "18(2)(c)", "lv", "yes", "urgent", "f.ii", "3", "this exchange only"}},
 	"putRevocations": api.RevocationsTaken{Jurisdiction: "ee", Receipt: exampleReceipt, Lists: []api.RevocationList{
 		{Issuer: exampleDigest, Number: "1042", ThisUpdate: exampleTime, NextUpdate: exampleTime, Revoked: 3}}},

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
@@ -30,6 +31,8 @@ type Exchange interface {
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
 	Statistics(ctx context.Context, c exchange.Caller, consultation string, q exchange.StatisticsQuery, tell exchange.StatisticsTeller) error
+
+	Export(ctx context.Context, c exchange.Caller, consultation string, q exchange.ExportQuery, begin func(exchange.ExportHead) (io.Writer, error)) (audit.Receipt, error)
 
 	PublishKey(ctx context.Context, c exchange.Caller, agency, kid string, jwk []byte) (*exchange.KeyChange, error)
 	RetireKey(ctx context.Context, c exchange.Caller, agency, kid string, end exchange.Retirement) (*exchange.KeyChange, error)

@@ -371,6 +371,10 @@ func (failing) Entry(context.Context, exchange.Caller, string, string, uint64) (
 	return nil, errFailing
 }
 
+func (failing) Export(context.Context, exchange.Caller, string, exchange.ExportQuery, func(exchange.ExportHead) (io.Writer, error)) (audit.Receipt, error) {
+	return audit.Receipt{}, errFailing
+}
+
 func (failing) Statistics(context.Context, exchange.Caller, string, exchange.StatisticsQuery, exchange.StatisticsTeller) error {
 	return errFailing
 }

@@ -43,6 +43,7 @@ var operations = []operation{
 	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, limit: exchange.LimitSearches, handle: listEntries},
 	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, limit: exchange.LimitSearches, handle: getEntry},
 
+	{id: "getExport", method: http.MethodGet, route: api.RouteAuditExport, query: []string{"q", "from", "to", "format", "after", "last"}, limit: exchange.LimitSearches, handle: getExport},
 	{id: "getStatistics", method: http.MethodGet, route: api.RouteAuditStatistics, query: []string{"report", "from", "to", "key", "host", "format"}, limit: exchange.LimitSearches, handle: getStatistics},
 
 	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, limit: exchange.LimitChanges, handle: putRevocations},

@@ -69,7 +69,7 @@ func TestEveryOperationIsLimited(t *testing.T) {
 	of := map[string]string{
 		"POST " + api.RoutePackages: exchange.LimitPackages, "POST " + api.RouteDecisions: exchange.LimitDecisions,
 		"GET " + api.RouteAuditEntries: exchange.LimitSearches, "GET " + api.AuditEntryPath("ee/pbgb", 1): exchange.LimitSearches,
-		"GET " + api.RouteAuditStatistics: exchange.LimitSearches,
+		"GET " + api.RouteAuditStatistics: exchange.LimitSearches, "GET " + api.RouteAuditExport: exchange.LimitSearches,
 	}
 	rates := map[string]node.Rate{}
 	for _, name := range []string{exchange.LimitPackages, exchange.LimitDecisions, exchange.LimitReads, exchange.LimitSearches, exchange.LimitChanges} {

@@ -117,10 +117,11 @@ func (w *wire) calling(cfg *tls.Config, h2 bool) *caller {
 
 // reply is an answer read whole.
 type reply struct {
-	status int
-	header http.Header
-	body   []byte
-	proto  string
+	status  int
+	header  http.Header
+	trailer http.Header
+	body    []byte
+	proto   string
 }
 
 // problem is the slug of the reply's problem.
@@ -164,7 +165,7 @@ func (c *caller) do(method, path string, body []byte, headers ...string) reply {
 	if err != nil {
 		c.t.Fatalf("%s %s: read answer: %v", method, path, err)
 	}
-	return reply{status: resp.StatusCode, header: resp.Header, body: raw, proto: resp.Proto}
+	return reply{status: resp.StatusCode, header: resp.Header, trailer: resp.Trailer, body: raw, proto: resp.Proto}
 }
 
 func (c *caller) get(path string, headers ...string) reply {
