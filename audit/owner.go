@@ -16,6 +16,8 @@ type Item struct {
 	Commitment  Commitment
 	Entry, Salt []byte
 	Erased      bool
+	// Erasure is what the exchange says of an erased entry: when, why, by whom. It proves nothing.
+	Erasure string
 }
 
 // Position is one place in an owner's log that is known from elsewhere: from a receipt, or from a verification before.

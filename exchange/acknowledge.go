@@ -103,6 +103,9 @@ func (a *acknowledging) load(rows Reader) (*Acknowledged, *Refusal, error) {
 	if a.own == nil || a.own.Seq == 0 {
 		return nil, absent("not-a-recipient"), nil
 	}
+	if p.Erased {
+		return nil, erasedPackage(seen), nil
+	}
 	old, err := rows.Acknowledgement(p.ID, a.agency())
 	if err != nil || old == nil {
 		return nil, nil, err
@@ -111,6 +114,9 @@ func (a *acknowledging) load(rows Reader) (*Acknowledged, *Refusal, error) {
 		return nil, &Refusal{Kind: Conflict, Reason: "already-acknowledged", Detail: "this package is acknowledged already"}, nil
 	}
 	receipt, err := a.Journal.Receipt(rows, old.Index)
+	if errors.Is(err, ErrErased) {
+		return nil, AsRefusal(erasedReceipt(err)), nil
+	}
 	return &Acknowledged{ID: p.ID, Receipt: receipt, Repeat: true}, nil, err
 }
 
@@ -208,7 +214,7 @@ func (a *acknowledging) stillSame(tx *Tx, j *judgement) error {
 		return err
 	}
 	d := p.delivery(a.agency())
-	if d == nil || d.Outcome != a.own.Outcome || d.Decision != a.own.Decision {
+	if d == nil || p.Erased || d.Outcome != a.own.Outcome || d.Decision != a.own.Decision {
 		return errStale
 	}
 	trusted, err := a.trustsSigner(tx, a.agency(), a.signed.Kid)

@@ -115,6 +115,9 @@ func (v *visit) release(rows Reader, now time.Time, consultation string) (*Packa
 	if err != nil || r != nil {
 		return nil, nil, r, err
 	}
+	if p.ContentErased {
+		return nil, nil, erasedContent(p), nil
+	}
 	if p.Sender != v.agency() {
 		d := p.delivery(v.agency())
 		if d == nil {

@@ -46,6 +46,11 @@ const (
 	ActRollback    Action = "policy.rollback"
 	ActLimits      Action = "limits.show"
 	ActSetLimit    Action = "limits.set"
+	ActErase       Action = "audit.erase"
+	ActErasures    Action = "audit.erasures"
+	ActHold        Action = "audit.hold"
+	ActHolds       Action = "audit.holds"
+	ActRelease     Action = "audit.release"
 	ActRequest     Action = "request.refused" // refused before any method
 )
 
@@ -61,6 +66,7 @@ const (
 	ActLimited  Action = "request.limited" // refused by a limit, in a minute
 	ActKeepCRL  Action = "revocations.keep"
 	ActActivate Action = "policy.activate"
+	ActGone     Action = "package.erased"
 )
 
 // permission says who may do an action, and which operation of LED art 25(1)
@@ -74,6 +80,7 @@ var (
 	readers    = []string{certs.RoleDPO, certs.RoleSupervisor}
 	publishers = []string{certs.RoleUnit, certs.RolePolicy}
 	authors    = []string{certs.RolePolicy}
+	officers   = []string{certs.RoleDPO}
 )
 
 // everyone is whoever passed identity.
@@ -111,6 +118,11 @@ var permissions = map[Action]permission{
 	ActRollback:    {authors, audit.Alteration},
 	ActLimits:      {[]string{certs.RoleOperator}, audit.Consultation},
 	ActSetLimit:    {[]string{certs.RoleOperator}, audit.Alteration},
+	ActErase:       {officers, audit.Erasure},
+	ActErasures:    {readers, audit.Consultation},
+	ActHold:        {officers, audit.Alteration},
+	ActHolds:       {readers, audit.Consultation},
+	ActRelease:     {officers, audit.Alteration},
 }
 
 // visit is one caller's way through one method: who, what, on which object,

@@ -139,14 +139,18 @@ func relationsOf(rows Reader, q question) ([]policy.Relation, error) {
 
 // fillRelation says what is known of an earlier package.
 func fillRelation(rel *policy.Relation, old *Package) error {
-	m, err := envelope.ParseManifest(old.Manifest)
-	if err != nil {
-		return err
-	}
 	rel.Found, rel.MessageType, rel.From = true, old.Type, old.Sender
 	rel.Outcomes = map[string]string{}
 	for _, d := range old.Deliveries {
 		rel.Outcomes[d.Recipient] = d.Outcome
+	}
+	if old.Erased { // what bound it is not known any more: the strictest
+		rel.Originators, rel.Handling, rel.Conditions, rel.OnwardRule = []string{old.Sender}, "H3", []string{"no_onward"}, "none"
+		return nil
+	}
+	m, err := envelope.ParseManifest(old.Manifest)
+	if err != nil {
+		return err
 	}
 	rel.Originators, rel.Handling = m.Claimed.Originator, m.Claimed.Handling.Code
 	for _, c := range m.Claimed.Handling.Conditions {

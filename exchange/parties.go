@@ -66,6 +66,9 @@ func absent(reason string) *Refusal { return &Refusal{Kind: NotFound, Reason: re
 // look describes the package as the agency may see it. A refusal says that
 // it may not see it at all.
 func (s *Service) look(p *Package, agency string) (*View, error) {
+	if p.Erased {
+		return s.tombstone(p, agency)
+	}
 	m, err := envelope.ParseManifest(p.Manifest)
 	if err != nil {
 		return nil, err
@@ -85,6 +88,28 @@ func (s *Service) look(p *Package, agency string) (*View, error) {
 			v.State, v.DueAt = d.Outcome, d.DueAt
 		}
 		v.Outcomes = append(v.Outcomes, outcomeOf(s.Policy.Set(), decided, d.Decision, d.Outcome, agency, isSender))
+	}
+	if len(v.Outcomes) == 0 {
+		return nil, absent(notAParty)
+	}
+	return v, nil
+}
+
+// tombstone is what is left of an erased package for those who were parties of
+// it: that it was, and what became of it.
+func (s *Service) tombstone(p *Package, agency string) (*View, error) {
+	v := &View{ID: p.ID, From: p.Sender, Type: p.Type, State: StateErased, ManifestSHA256: p.ManifestSHA256}
+	for i := range p.Deliveries {
+		d := &p.Deliveries[i]
+		v.To = append(v.To, d.Recipient)
+		if p.Sender != agency && (d.Recipient != agency || d.Seq == 0) {
+			continue
+		}
+		decided, err := d.decision()
+		if err != nil {
+			return nil, err
+		}
+		v.Outcomes = append(v.Outcomes, outcomeOf(s.Policy.Set(), decided, d.Decision, d.Outcome, agency, p.Sender == agency))
 	}
 	if len(v.Outcomes) == 0 {
 		return nil, absent(notAParty)

@@ -153,6 +153,13 @@ func (p *posting) first(ctx context.Context) (*Accepted, error) {
 		if r := p.clash(old); r != nil {
 			return r
 		}
+		if old.Erased {
+			seen, err := p.tombstone(old, p.agency())
+			if err != nil {
+				return err
+			}
+			return erasedPackage(seen)
+		}
 		first, err = p.firstAnswer(rows, old)
 		return err
 	})
@@ -176,7 +183,7 @@ func (p *posting) clash(old *Package) *Refusal {
 func (p *posting) firstAnswer(rows Reader, old *Package) (*Accepted, error) {
 	receipt, err := p.Journal.Receipt(rows, old.Index)
 	if err != nil {
-		return nil, err
+		return nil, erasedReceipt(err)
 	}
 	a := &Accepted{ID: old.ID, Receipt: receipt, Repeat: true}
 	return a, json.Unmarshal(old.Answer, &a.Outcomes)
@@ -406,5 +413,6 @@ func (p *posting) newRow() *Package {
 	m := p.manifest
 	return &Package{ID: m.JTI, Sender: m.Iss, Type: m.Claimed.MessageType, Manifest: m.Raw, Statement: p.statement.Raw,
 		ManifestSHA256: m.SHA256, Payload: p.payload, ContentSHA256: m.Content.SHA256, ContentSize: m.Content.Size,
-		ExpiresAt: time.Unix(m.EXP, 0).UTC()}
+		ExpiresAt: time.Unix(m.EXP, 0).UTC(), EraseAt: p.eraseTime(m, p.arrived),
+		ContentAt: time.Unix(m.EXP, 0).UTC().AddDate(0, 0, p.Retention.Of(m.Iss).Content)}
 }

@@ -133,6 +133,9 @@ func (v *visit) show(ctx context.Context, take func(*Package, *View)) error {
 		if err != nil || r != nil {
 			return nil, r, err
 		}
+		if p.Erased && v.action != ActShow {
+			return nil, erasedPackage(seen), nil
+		}
 		take(p, seen)
 		e := v.about(p)
 		e.Outcome = "shown"

@@ -20,6 +20,7 @@ const (
 	KeyRefused      Kind = "key-refused"           // a key that cannot be registered
 	ListRefused     Kind = "list-refused"          // a revocation list that is none of the jurisdiction's
 	PolicyRefused   Kind = "policy-refused"        // a bundle or an order that cannot come into force
+	OrderRefused    Kind = "order-refused"         // an order to erase that cannot take effect
 	Denied          Kind = "policy-denied"         // Outcomes name the denied recipients
 	NotFound        Kind = "not-found"             // absent, or not entitled
 	Conflict        Kind = "conflict"              // does not fit the state

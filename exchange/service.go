@@ -42,6 +42,9 @@ type Config struct {
 	// stay as they are.
 	Renew func(context.Context)
 
+	// Retention says how long records are kept.
+	Retention Retention
+
 	// Rates are the limits as the configuration has them.
 	Rates RateTable
 
@@ -69,6 +72,7 @@ type Service struct {
 	scans      scanning // of the log
 	shadows    shadows
 	earlier    earlierSets // of policy, to explain and to replay
+	erasing    erasing
 }
 
 // NewService returns a service over its parts.
@@ -87,6 +91,9 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if err := cfg.Retention.Check(); err != nil {
+		return nil, fmt.Errorf("exchange: retention: %w", err)
 	}
 	if err := cfg.Rates.Check(); err != nil {
 		return nil, fmt.Errorf("exchange: rates: %w", err)

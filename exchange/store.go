@@ -22,6 +22,11 @@ type Store interface {
 	// of rows may be used after f returns.
 	View(ctx context.Context, f func(rows Reader) error) error
 
+	// Scrub leaves nothing of what was erased and committed in any file beside
+	// the database. It reports false, without having waited, if somebody reads
+	// an older state: try again.
+	Scrub(ctx context.Context) (bool, error)
+
 	// Close ends the store; the journal must have stopped.
 	Close() error
 }
@@ -133,6 +138,40 @@ type Reader interface {
 	Commitments(first int64, n int) ([]audit.Commitment, error)
 	tlog.HashReader
 
+	// Erasure returns the act of which the entry at that index tells.
+	Erasure(index int64) (*ErasureRow, error)
+	// Erasures returns acts of one owner, of all for "", newest first, from
+	// those before an index; zero: from the newest.
+	Erasures(owner string, before int64, limit int) ([]ErasureRow, error)
+	// ErasuresSince returns acts in their order, from the first after an index.
+	ErasuresSince(after int64, limit int) ([]ErasureRow, error)
+	ErasureOrder(id string) (*ErasureOrder, error)
+	OpenOrders() ([]ErasureOrder, error) // not done yet, oldest first
+	Holds(owner string) ([]Hold, error)  // released ones too, newest first; of all for ""
+
+	// Disclosed returns the seqs of entries of an owner that are not erased,
+	// after one and through another.
+	Disclosed(owner string, after, through uint64, limit int) ([]uint64, error)
+	// SeqBefore returns the seq of the owner's last entry below an index, zero
+	// if there is none.
+	SeqBefore(owner string, index int64) (uint64, error)
+	// HeadAt returns the newest head of a time or before, of none the empty
+	// tree's: what is in it is as old.
+	HeadAt(t time.Time) (Head, error)
+	// Swept is how far the sweeper has gone in what.
+	Swept(what string) (int64, error)
+	// DuePackages returns packages whose EraseAt has come, or whose content
+	// has lapsed, in the order of that time and of Index, from the first after
+	// a mark on. The time is that mark's next.
+	DuePackages(d Due) ([]*Package, error)
+	// StaleConsultations returns consultations that lapsed before a time and
+	// still say who and why; StaleInputs decisions of before a time, and which
+	// of them keep an input although they are of no package that is.
+	StaleConsultations(before time.Time, after int64, limit int) ([]StaleRow, error)
+	StaleInputs(before time.Time, after int64, limit int) (stale []StaleRow, next int64, err error)
+	// CountErased counts entries of an owner that are erased.
+	CountErased(owner string, after, through uint64) (int, error)
+
 	// Blobs calls f for the name of every blob that a row names.
 	Blobs(f func(name string) error) error
 }
@@ -166,6 +205,19 @@ type Writer interface {
 
 	PutRate(r RateRow) // insert or replace, by agency and limit
 	DropRate(agency, limit string)
+
+	// What follows takes bytes away for good, and names the act that says so
+	// by the index of its entry. Rows are emptied and never removed: to remove
+	// one moves others, and leaves copies of them behind.
+	EraseEntries(owner string, seqs []SeqRange, act int64)
+	ErasePackage(id string, act int64) // all that is kept of it but who, when, digests and outcomes
+	EraseContent(id string, act int64) // and attachments
+	EraseConsultations(rows []StaleRow)
+	EraseInputs(rows []StaleRow)
+	PutErasure(e ErasureRow)        // insert
+	PutErasureOrder(o ErasureOrder) // insert or replace
+	PutHold(h Hold)                 // insert or replace; of a released one only that it was is kept
+	SetSwept(what string, through int64)
 }
 
 // Package is a package as the exchange keeps it.
@@ -183,9 +235,14 @@ type Package struct {
 	Attachments    []AttachmentRow
 	AcceptedAt     time.Time
 	ExpiresAt      time.Time
-	Seq            uint64 // sender's entry of the acceptance: the outbox's cursor
-	Index          int64  // its index in the ledger
-	Answer         []byte // the first answer's outcomes as JSON, for a repeat
+	Seq            uint64    // sender's entry of the acceptance: the outbox's cursor
+	Index          int64     // its index in the ledger
+	Answer         []byte    // the first answer's outcomes as JSON, for a repeat
+	EraseAt        time.Time // when it is due to be erased
+	ContentAt      time.Time // when its content is, if nobody has acknowledged it
+	Erased         bool      // with State StateErased: only the tombstone is left
+	ContentErased  bool      // content and attachments are
+	Act            int64     // index of the entry that tells of it, if one of them is
 	Deliveries     []Delivery
 }
 
@@ -260,6 +317,7 @@ type EntryRow struct {
 	Commitment audit.Commitment
 	Salt       []byte
 	Entry      []byte
+	Erasure    *ErasureRow // why it is no more; nil: it is
 }
 
 // Query selects packages of one agency's box in the order of its own seq:
@@ -284,6 +342,8 @@ type Blobs interface {
 	Open(ctx context.Context, name string) (Blob, error)
 	// Sweep removes blobs that are older than age and that keep denies.
 	Sweep(ctx context.Context, age time.Duration, keep func(name string) bool) (int, error)
+	// Remove removes a blob for good; one that is gone is no error.
+	Remove(ctx context.Context, name string) error
 }
 
 // BlobWriter writes one blob. Close without Commit drops it.

@@ -26,6 +26,7 @@ their own agency only. Reading it is an entry in it, too.`,
 	}
 	c.AddCommand(newAuditShow(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
 	c.AddCommand(newAuditStatistics(env), newAuditExport(env))
+	c.AddCommand(newAuditErase(env), newAuditHold(env))
 	return c
 }
 
@@ -117,6 +118,7 @@ type entryJSON struct {
 	Seq    uint64          `json:"seq"`
 	Index  int64           `json:"index"`
 	Erased bool            `json:"erased,omitempty"`
+	Why    string          `json:"erasure,omitempty"` // when, why and by whom it was erased
 	Entry  json.RawMessage `json:"entry,omitempty"`
 }
 
@@ -126,10 +128,10 @@ func (s *showing) item(t *table, c *client.Client, item audit.Item, want uint64)
 	if item.Owner != c.Agency() || item.Seq != want {
 		return verificationError(fmt.Errorf("entry %d of %q came instead of entry %d of %s", item.Seq, item.Owner, want, c.Agency()), fix)
 	}
-	row := entryJSON{Owner: item.Owner, Seq: item.Seq, Index: item.Index, Erased: item.Erased, Entry: item.Entry}
+	row := entryJSON{Owner: item.Owner, Seq: item.Seq, Index: item.Index, Erased: item.Erased, Why: item.Erasure, Entry: item.Entry}
 	if item.Erased && item.Entry == nil {
-		t.row(row, fmt.Sprint(item.Seq), "", "(erased)", "", "", "", "")
-		return nil
+		t.row(row, fmt.Sprint(item.Seq), "", "(erased)", "", "", "", item.Erasure)
+		return t.err
 	}
 	e, err := readEntry(item)
 	if err != nil {

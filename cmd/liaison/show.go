@@ -18,7 +18,7 @@ import (
 // manifest's claims, whose signature was verified.
 type shown struct {
 	api.Descriptor
-	Manifest json.RawMessage `json:"manifest"`
+	Manifest json.RawMessage `json:"manifest,omitempty"` // absent once erased
 }
 
 func newShow(env *environment) *cobra.Command {
@@ -28,7 +28,8 @@ func newShow(env *environment) *cobra.Command {
 		Short: "Show who sent a package, on what basis, and with which obligations",
 		Long: `show prints what can be read without opening a package: its manifest, whose
 signature is verified against the sender's authority in your profile, and what
-became of it, with the obligations that you accept when you open it.`,
+became of it, with the obligations that you accept when you open it. Of a package that
+was erased it prints what is left.`,
 		Example: `  liaison show 0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d
   liaison show 0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d --json | jq .manifest.meta`,
 		Args: cobra.ExactArgs(1),
@@ -36,6 +37,9 @@ became of it, with the obligations that you accept when you open it.`,
 			d, err := c.Package(ctx, args[0])
 			if err != nil {
 				return err
+			}
+			if d.State == "erased" {
+				return env.output().value(shown{Descriptor: *d}, describeErased(d))
 			}
 			m, key, err := c.Signed(ctx, d)
 			if err != nil {
@@ -46,6 +50,19 @@ became of it, with the obligations that you accept when you open it.`,
 	}
 	profile.add(c)
 	return c
+}
+
+// describeErased says what is left of a package.
+func describeErased(d *api.Descriptor) string {
+	var b strings.Builder
+	for _, line := range [][2]string{{"package", d.ID}, {"from", d.From}, {"to", strings.Join(d.To, ", ")}, {"state", d.State}, {"message", d.Type}} {
+		fmt.Fprintf(&b, "%-14s %s\n", line[0], printable(line[1]))
+	}
+	b.WriteString("Its content and its manifest are no more here. What you received before is your own record.\noutcomes\n")
+	for _, o := range d.Outcomes {
+		writeDecided(&b, o)
+	}
+	return b.String()
 }
 
 func describePackage(d *api.Descriptor, m *envelope.SignedManifest, key *client.Key) string {

@@ -254,13 +254,14 @@ type LimitRequest struct {
 // AuditItem is one entry as its owner reads it. Entry and Salt are absent
 // once erased.
 type AuditItem struct {
-	Owner      string `json:"owner"`
-	Seq        uint64 `json:"seq"`
-	Index      int64  `json:"index"`
-	Commitment string `json:"commitment"`
-	Entry      string `json:"entry,omitempty"`
-	Salt       string `json:"salt,omitempty"`
-	Erased     bool   `json:"erased,omitempty"`
+	Owner      string   `json:"owner"`
+	Seq        uint64   `json:"seq"`
+	Index      int64    `json:"index"`
+	Commitment string   `json:"commitment"`
+	Entry      string   `json:"entry,omitempty"`
+	Salt       string   `json:"salt,omitempty"`
+	Erased     bool     `json:"erased,omitempty"`
+	Erasure    *Erasure `json:"erasure,omitempty"` // with erased
 }
 
 // AuditPage answers GET /v1/audit/entries.

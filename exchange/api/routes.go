@@ -28,6 +28,9 @@ const (
 	RoutePolicyRollback  = "/v1/policies/{j}/rollback"
 	RouteAuditEntries    = "/v1/audit/entries"
 	RouteAuditEntry      = "/v1/audit/entries/{j}/{a}/{seq}"
+	RouteErasures        = "/v1/audit/erasures"
+	RouteHolds           = "/v1/audit/holds"
+	RouteRelease         = "/v1/audit/holds/{id}/release"
 	RouteLimits          = "/v1/limits"
 	RouteCheckpoint      = "/log/checkpoint"
 	RouteTile            = "/log/tile/{path}" // c2sp.org/tlog-tiles; path may hold slashes
@@ -84,3 +87,6 @@ func PolicyRollbackPath(jurisdiction string) string { return PolicyPath(jurisdic
 func AuditEntryPath(owner string, seq uint64) string {
 	return RouteAuditEntries + "/" + owner + "/" + strconv.FormatUint(seq, 10)
 }
+
+// ReleasePath returns the path of the end of a hold.
+func ReleasePath(id string) string { return RouteHolds + "/" + url.PathEscape(id) + "/release" }

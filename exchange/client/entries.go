@@ -89,7 +89,7 @@ func (c *Client) Entry(ctx context.Context, consultation, owner string, seq uint
 
 // Item decodes an entry from its form on the wire.
 func Item(w api.AuditItem) (audit.Item, error) {
-	item := audit.Item{Owner: w.Owner, Seq: w.Seq, Index: w.Index, Erased: w.Erased}
+	item := audit.Item{Owner: w.Owner, Seq: w.Seq, Index: w.Index, Erased: w.Erased, Erasure: erasureWords(w.Erasure)}
 	var err error
 	if item.Commitment, err = audit.ParseCommitment(w.Commitment); err != nil {
 		return audit.Item{}, fmt.Errorf("entry %d: commitment: %w", w.Seq, err)
@@ -101,6 +101,18 @@ func Item(w api.AuditItem) (audit.Item, error) {
 		return audit.Item{}, fmt.Errorf("entry %d: salt: %w", w.Seq, err)
 	}
 	return item, nil
+}
+
+// erasureWords says when, why and by whom an entry was erased.
+func erasureWords(e *api.Erasure) string {
+	if e == nil || e.At == "" {
+		return ""
+	}
+	why := "its time had come"
+	if e.Why == "order" {
+		why = "order " + e.Order
+	}
+	return fmt.Sprintf("%s, %s, by %s, entry %d", e.At, why, e.By, e.Seq)
 }
 
 // WireItem encodes an entry in its form on the wire.

@@ -25,6 +25,10 @@ const (
 	actRollback    = "policy.rollback"
 	actSetLimit    = "limits.set"
 	actExport      = "audit.export"
+	actErase       = "audit.erase"
+	actErasures    = "audit.erasures"
+	actHold        = "audit.hold"
+	actRelease     = "audit.release"
 )
 
 // Receipt is a receipt that was verified: the entry is in the ledger, it says what was asked, and the ledger's head in it

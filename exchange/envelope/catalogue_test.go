@@ -66,6 +66,7 @@ func TestHugeInputs(t *testing.T) {
 			func(b []byte) error { _, err := ParseAcknowledgement(b); return err },
 			func(b []byte) error { _, err := ParseApproval(b); return err },
 			func(b []byte) error { _, err := ParseRollback(b); return err },
+			func(b []byte) error { _, err := ParseErasure(b); return err },
 		} {
 			if err := parse(raw); !errors.Is(err, ErrMalformed) {
 				t.Errorf("%s: %v", name, err)

@@ -18,6 +18,7 @@ const (
 	maxAcknowledgement = 16 << 10
 	maxApproval        = 4 << 10
 	maxRollback        = 4 << 10
+	maxErasure         = 4 << 10
 	signatureSize      = 64 // ES256 (RFC 7518 section 3.4) and Ed25519 (RFC 8037 section 3.1) alike
 )
 
@@ -28,6 +29,7 @@ const (
 	TypAcknowledgement = "liaison-ack+jwt"
 	TypApproval        = "liaison-approval+jwt"
 	TypRollback        = "liaison-rollback+jwt"
+	TypErasure         = "liaison-erasure+jwt"
 	TypContent         = "liaison-content+jwe"
 	CtyMessage         = "application/vnd.liaison.message+json"
 )
@@ -74,6 +76,7 @@ var (
 	acknowledgementForm = newForm("acknowledgement", TypAcknowledgement, UseSign, maxAcknowledgement)
 	approvalForm        = newForm("approval", TypApproval, UseApprove, maxApproval)
 	rollbackForm        = newForm("order", TypRollback, UsePolicy, maxRollback)
+	erasureForm         = newForm("order", TypErasure, UseApprove, maxErasure)
 )
 
 var signatureAlg = shape[string]{read: func(r *reader, dst *string) {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/uuid"
+
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/client"
@@ -72,6 +74,28 @@ func (x *Exchange) SignKey(agency string) envelope.PrivateKey {
 	key, err := envelope.ParsePrivateJWK(raw)
 	x.must(err)
 	return key
+}
+
+// ApproveKey is the private key with which an agency's chief approves.
+func (x *Exchange) ApproveKey(agency string) envelope.PrivateKey {
+	x.TB.Helper()
+	raw, err := os.ReadFile(filepath.Join(x.World.Profile(agency, certs.RoleUnit), client.FileApprove))
+	x.must(err)
+	key, err := envelope.ParsePrivateJWK(raw)
+	x.must(err)
+	return key
+}
+
+// Order has an agency's chief sign an order to erase, of which the test says
+// what.
+func (x *Exchange) Order(agency string, edit func(*envelope.Erasure)) []byte {
+	x.TB.Helper()
+	o := envelope.Erasure{Exchange: demo.Origin, Iss: agency, JTI: uuid.Must(uuid.NewV7()).String(), IAT: x.Clock.Now().Unix(),
+		Reason: "Court order 2026-117: sent without a legal basis"}
+	edit(&o)
+	raw, err := envelope.SignErasure(o, x.ApproveKey(agency))
+	x.must(err)
+	return raw
 }
 
 // DecryptKeys are the private encryption keys of an agency.

@@ -24,6 +24,7 @@ type Parts struct {
 	Journal *exchange.Journal
 	Policy  *policy.Engine
 	Service *exchange.Service
+	Dir     string // of the state
 
 	x *Exchange
 }
@@ -44,7 +45,7 @@ func (x *Exchange) Parts(cfg PartsConfig) *Parts {
 	x.Stop()
 	nc, err := x.World.NodeConfig()
 	x.must(err)
-	p := &Parts{x: x}
+	p := &Parts{x: x, Dir: nc.State}
 	x.TB.Cleanup(p.Close)
 	cfg.Store.Dir = nc.State
 	p.Store, err = store.Open(context.Background(), cfg.Store)

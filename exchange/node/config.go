@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/policy"
 )
 
@@ -101,6 +102,14 @@ type Config struct {
 	// key in use, and at least 2.
 	CommonQuorum int `yaml:"common_quorum,omitempty"`
 
+	// Retention is how long records are kept, in days: by default, in a
+	// jurisdiction ("de"), in an agency ("ee/pbgb"); the narrower one holds.
+	// Log is entries, 1096; Package what has no erase_by of its own, 1096;
+	// Content what nobody acknowledged, after it lapsed, 30; Inputs what policy
+	// was asked in dry runs and denials, by default only, 366; Consultation who
+	// and why beside the entries, 30.
+	Retention Retention `yaml:"retention,omitempty"`
+
 	// AttachmentLimit is the greatest size of one attachment, in bytes. 0: 2 GiB.
 	AttachmentLimit int64 `yaml:"attachment_limit,omitempty"`
 
@@ -122,6 +131,13 @@ type Config struct {
 	Log      *slog.Logger     `yaml:"-"`
 	Ticks    <-chan time.Time `yaml:"-"` // instead of CRLPoll
 	Policies *policy.Set      `yaml:"-"` // the set to activate; nil: the embedded ones, built at start
+}
+
+// Retention is how long records are kept.
+type Retention struct {
+	Default       exchange.Terms            `yaml:"default,omitempty"`
+	Jurisdictions map[string]exchange.Terms `yaml:"jurisdictions,omitempty"`
+	Agencies      map[string]exchange.Terms `yaml:"agencies,omitempty"`
 }
 
 // Duration is a time.Duration that is written with a unit.
@@ -199,6 +215,9 @@ func (c Config) Check() error {
 	}
 	if c.CommonQuorum < 0 || c.CommonQuorum == 1 {
 		return errors.New("common_quorum: at least 2, since nobody changes the common rules alone; or 0")
+	}
+	if err := exchange.Retention(c.Retention).Check(); err != nil {
+		return fmt.Errorf("retention: %w", err)
 	}
 	return errors.Join(c.Limits.check(), c.Disk.check(), c.Redis.check(), c.checkRevocations(), c.checkAdmin())
 }

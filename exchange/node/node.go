@@ -114,7 +114,7 @@ func (n *Node) openService(ctx context.Context) error {
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
 		Policy: n.policy, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
-		CommonQuorum: n.cfg.CommonQuorum, Rates: n.cfg.Limits.table(),
+		CommonQuorum: n.cfg.CommonQuorum, Retention: exchange.Retention(n.cfg.Retention), Rates: n.cfg.Limits.table(),
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	if err != nil {
 		return err
@@ -226,21 +226,47 @@ func (n *Node) serve() {
 	n.running.Go(n.watch)
 }
 
-// sweep removes what broken uploads left, once an hour.
+// sweep erases what is due, and removes what broken uploads left: at the start
+// and once an hour.
 func (n *Node) sweep() {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() {
+		<-n.stopped
+		stop()
+	}()
+	n.erase(ctx)
 	for {
 		select {
 		case <-n.stopped:
 			return
 		case <-tick.C:
+			n.erase(ctx)
 			if swept, err := n.service.Sweep(context.Background()); err != nil {
 				n.log.Error("sweeping blobs failed", slog.Any("error", err))
 			} else if swept > 0 {
 				n.log.Info("orphaned blobs removed", slog.Int("count", swept))
 			}
 		}
+	}
+}
+
+// erase erases what is due.
+func (n *Node) erase(ctx context.Context) {
+	swept, err := n.service.SweepDue(ctx)
+	total := 0
+	attrs := make([]slog.Attr, 0, len(swept)+1)
+	for class, count := range swept {
+		total += count
+		attrs = append(attrs, slog.Int(class, count))
+	}
+	if total > 0 {
+		n.log.LogAttrs(ctx, slog.LevelInfo, "erased what was due", attrs...)
+	}
+	if err != nil && ctx.Err() == nil {
+		n.log.ErrorContext(ctx, "not all that is due could be erased", slog.Any("error", err))
 	}
 }
 

@@ -59,6 +59,7 @@ func (n *Node) look(ctx context.Context) {
 	n.tell(ctx)
 	n.server.CutOff(ctx)
 	n.keepLimits(ctx)
+	n.service.Tidy(ctx)
 	n.disk.look(ctx)
 }
 

@@ -88,7 +88,7 @@ func auditItemOf(row exchange.EntryRow) api.AuditItem {
 	return api.AuditItem{
 		Owner: row.Owner, Seq: row.Seq, Index: row.Index, Commitment: row.Commitment.String(),
 		Entry: base64.RawURLEncoding.EncodeToString(row.Entry), Salt: base64.RawURLEncoding.EncodeToString(row.Salt),
-		Erased: row.Entry == nil,
+		Erased: row.Entry == nil, Erasure: erasureOf(row),
 	}
 }
 

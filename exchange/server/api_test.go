@@ -16,6 +16,7 @@ import (
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	"github.com/liaison-exchange/liaison/exchange/node"
 	"github.com/liaison-exchange/liaison/exchange/server"
@@ -60,7 +61,7 @@ func TestWire(t *testing.T) {
 	}{
 		{"life", testLife}, {"ranges", testRanges}, {"decisions", testDecisionsAndDenials}, {"directory", testDirectory}, {"log", testLog}, {"statistics", testStatistics}, {"export", testExport},
 		{"documents", testDocuments}, {"every operation refuses", testEveryOperationRefuses}, {"refusals", testRefusals},
-		{"not found", testNotFoundIsOneAnswer}, {"rejected", testRejectedIsOneAnswer}, {"full tiles", testFullTilesMayBeKept}, {"log is silent", testLogIsSilent},
+		{"not found", testNotFoundIsOneAnswer}, {"rejected", testRejectedIsOneAnswer}, {"erasing", testErasing}, {"full tiles", testFullTilesMayBeKept}, {"log is silent", testLogIsSilent},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
 	}
@@ -288,6 +289,79 @@ func (w *wire) author(agency string) *caller {
 	cfg := w.tlsOf(agency, "unit").Clone()
 	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return w.calling(cfg, true)
+}
+
+// testErasing has Estonia's officer erase a package and entries, before that
+// keep them, and look at what is due.
+func testErasing(t *testing.T, w *wire) {
+	ee, dpo := w.as("ee/pbgb", "unit"), w.as("ee/pbgb", "dpo")
+	sealed := w.seal(demo.EEtoLV)
+	ee.post(sealed).want(t, http.StatusCreated)
+	order := func(c *caller, edit func(*envelope.Erasure)) reply {
+		return c.do(http.MethodPost, api.RouteErasures, w.Order("ee/pbgb", edit), "Content-Type", api.MediaJOSE)
+	}
+	ofPackage := func(o *envelope.Erasure) { o.Package = sealed.JTI }
+
+	var hold, released api.Hold
+	dpo.postJSON(api.RouteHolds, api.HoldRequest{Scope: "package", Value: sealed.JTI, Reason: theReason}).want(t, http.StatusCreated).decode(t, &hold)
+	dpo.postJSON(api.RouteHolds, api.HoldRequest{Scope: "some", Reason: theReason}).want(t, http.StatusBadRequest)
+	dpo.postJSON(api.RouteHolds, api.HoldRequest{Scope: "period", Begin: "2026", End: "2027", Reason: theReason}).want(t, http.StatusBadRequest)
+	order(dpo, ofPackage).want(t, http.StatusConflict)
+	consultation := dpo.consult("")
+	var held api.Holds
+	dpo.get(api.RouteHolds, api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &held)
+	if len(held.Items) != 1 || held.Items[0].ID != hold.ID || held.Items[0].Value != sealed.JTI {
+		t.Errorf("%+v", held)
+	}
+	dpo.get(api.RouteHolds).want(t, http.StatusForbidden)
+	var due api.ErasurePreview
+	dpo.get(api.RouteErasures+"?on=2040-01-01T00:00:00Z", api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &due)
+	if len(due.Classes) != 3 || due.Classes[0].Held != 1 || due.Receipt == "" {
+		t.Errorf("%+v", due)
+	}
+	dpo.get(api.RouteErasures).want(t, http.StatusForbidden)
+	for _, query := range []string{"?on=tomorrow", "?limit=0", "?limit=1000"} {
+		dpo.get(api.RouteErasures+query, api.HeaderConsultation, consultation).want(t, http.StatusBadRequest)
+	}
+	dpo.postJSON(api.ReleasePath(hold.ID), api.ReleaseRequest{Reason: theReason}).want(t, http.StatusOK).decode(t, &released)
+	if released.Released == "" {
+		t.Errorf("%+v", released)
+	}
+	dpo.postJSON(api.ReleasePath(hold.ID), api.ReleaseRequest{Reason: theReason}).want(t, http.StatusNotFound)
+	dpo.postJSON(api.ReleasePath(hold.ID), api.ReleaseRequest{Reason: "short"}).want(t, http.StatusBadRequest)
+
+	order(ee, ofPackage).want(t, http.StatusForbidden)
+	order(w.as("lv/vp", "dpo"), ofPackage).want(t, http.StatusUnprocessableEntity)
+	dpo.do(http.MethodPost, api.RouteErasures, []byte("a.b.c"), "Content-Type", api.MediaJOSE).want(t, http.StatusBadRequest)
+	order(dpo, func(o *envelope.Erasure) { o.Package = nobody }).want(t, http.StatusNotFound)
+	if r := order(dpo, func(o *envelope.Erasure) { o.Package, o.Exchange = sealed.JTI, "elsewhere.example/ledger" }); r.problem() != "order-refused" {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	jws := w.Order("ee/pbgb", ofPackage)
+	var done, again api.ErasureDone
+	dpo.do(http.MethodPost, api.RouteErasures, jws, "Content-Type", api.MediaJOSE).want(t, http.StatusCreated).decode(t, &done)
+	dpo.do(http.MethodPost, api.RouteErasures, jws, "Content-Type", api.MediaJOSE).want(t, http.StatusOK).decode(t, &again)
+	if done.Erased != 1 || !done.Done || done != again {
+		t.Errorf("%+v, then %+v", done, again)
+	}
+	var left api.Descriptor
+	ee.get(api.PackagePath(sealed.JTI, "")).want(t, http.StatusOK).decode(t, &left)
+	if left.State != "erased" || left.From != "ee/pbgb" || len(left.To) != 1 {
+		t.Errorf("%+v", left)
+	}
+	var p api.Problem
+	ee.post(sealed).want(t, http.StatusConflict).decode(t, &p)
+	if p.Descriptor == nil || p.Descriptor.State != "erased" {
+		t.Errorf("%+v", p)
+	}
+	ee.get(api.PackagePath(sealed.JTI, "manifest")).want(t, http.StatusConflict)
+
+	order(dpo, func(o *envelope.Erasure) { o.From, o.To = 1, 2 }).want(t, http.StatusCreated).decode(t, &done)
+	var item api.AuditItem
+	dpo.get(api.AuditEntryPath("ee/pbgb", 1), api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &item)
+	if done.Erased != 2 || !item.Erased || item.Entry != "" || item.Salt != "" || item.Erasure == nil || item.Erasure.Why != "order" || item.Erasure.By != "ee/pbgb" {
+		t.Errorf("%+v: %+v %+v", done, item, item.Erasure)
+	}
 }
 
 func testDirectory(t *testing.T, w *wire) {

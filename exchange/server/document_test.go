@@ -30,6 +30,7 @@ type prose struct {
 const (
 	roleUnit     = "unit"
 	roleReader   = "dpo, supervisor"
+	roleDPO      = "dpo"
 	roleOperator = "operator"
 	rolePolicy   = "policy"
 	roleAny      = "unit, dpo, policy, supervisor, operator"
@@ -69,7 +70,7 @@ var prosed = map[string]prose{
 	"listPackages": {summary: "List a box", role: roleUnit, answers: []int{200},
 		text: "In the order of the reader's own seq. `next`, if present, is the value of `after` for the following page."},
 	"getPackage":  {summary: "Read a descriptor", role: roleUnit, answers: []int{200}, problems: []api.ProblemType{api.NotFound}},
-	"getManifest": {summary: "Read a manifest as its sender signed it", role: roleUnit, answers: []int{200}, media: api.MediaJOSE, problems: []api.ProblemType{api.NotFound}},
+	"getManifest": {summary: "Read a manifest as its sender signed it", role: roleUnit, answers: []int{200}, media: api.MediaJOSE, problems: []api.ProblemType{api.NotFound, api.Conflict}},
 	"acknowledge": {summary: "Accept the obligations of a package", role: roleUnit, answers: []int{201, 200},
 		text:     "The body is the recipient's signed acknowledgement, a compact JWS. Policy is asked again, as of now. 200 is the first answer to the same acknowledgement.",
 		problems: []api.ProblemType{api.EnvelopeMalformed, api.PolicyDenied, api.NotFound, api.Conflict, api.EnvelopeRejected, api.PackageInvalid}},
@@ -94,6 +95,17 @@ var prosed = map[string]prose{
 		headers:  []string{api.HeaderConsultation},
 		text:     "Reports: " + reportsInWords() + ". `from` is inclusive, `to` is not; without them all up to now. `key` and `host` are for breach. The answer is in JSON lines (StatisticsLine), or with `format=csv` a table. Figures are computed from the entries of the log, and are of this exchange only. Two statistics or exports of an agency at a time.",
 		problems: []api.ProblemType{api.ConsultationRequired}},
+	"orderErasure": {summary: "Erase records of one's own agency before their time", role: roleDPO, answers: []int{201, 200},
+		text:     "The body is an order of typ liaison-erasure+jwt, signed by an approver with a key of use approve: {exchange, iss, jti, iat, package or from and to, reason}. Who brings it countersigns it, and must be another person. A package that the agency sent goes with its content, attachments and decision inputs, and its recipients have an entry that says so; of entries of its own log nothing stays but the commitment. What a hold covers stays, and so do entries that tell of erasures. 200 answers the same order again.",
+		problems: []api.ProblemType{api.EnvelopeMalformed, api.NotFound, api.Conflict, api.EnvelopeRejected, api.OrderRefused}},
+	"previewErasures": {summary: "Read what will be erased by a day", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
+		text: "If nobody does anything: `on` is a time, now if it is absent. Counts by class, and up to `limit` of what is meant.", problems: []api.ProblemType{api.ConsultationRequired}},
+	"addHold": {summary: "Keep records of one's own agency from being erased", role: roleDPO, answers: []int{201},
+		text:     "By their time and by order, until it is released. It covers what the own agency has: its entries, and packages that it sent.",
+		problems: []api.ProblemType{api.Conflict}},
+	"listHolds": {summary: "Read the holds of one's own agency", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
+		problems: []api.ProblemType{api.ConsultationRequired}},
+	"releaseHold": {summary: "Release a hold", role: roleDPO, answers: []int{200}, text: "What is overdue is erased soon after.", problems: []api.ProblemType{api.NotFound}},
 	"putRevocations": {summary: "Bring newer revocation lists of a jurisdiction", role: roleAny, answers: []int{201, 200},
 		text:     "Anybody may, for any jurisdiction: a list authenticates itself. The body is one full list in DER, or PEM with several and the certificates of their issuers. The number of each must be higher than that of the list that is here; 200 answers lists that are here already. They are in force before the answer leaves.",
 		problems: []api.ProblemType{api.NotFound, api.Conflict, api.ListRefused}},
@@ -236,7 +248,7 @@ var parameterSchemas = map[string]schema{
 	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
 	"q": {"type": "string", "minLength": 1, "maxLength": 2048}, "last": text(`^[1-9][0-9]{0,18}$`),
 	"report": words(report.Names()...), "from": moment(), "to": moment(), "key": {"type": "string", "maxLength": 256}, "host": {"type": "string", "maxLength": 256}, "format": words("jsonl", "csv"),
-	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "until": moment(), "since": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
+	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "on": moment(), "until": moment(), "since": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
 	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
 	api.HeaderConsultation: text(patternUUID), "Range": text(`^bytes=([0-9]+-[0-9]*|-[0-9]+)$`),
 }

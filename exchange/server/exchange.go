@@ -31,6 +31,11 @@ type Exchange interface {
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
 	Statistics(ctx context.Context, c exchange.Caller, consultation string, q exchange.StatisticsQuery, tell exchange.StatisticsTeller) error
+	Erase(ctx context.Context, c exchange.Caller, order []byte) (*exchange.ErasureDone, error)
+	PreviewErasures(ctx context.Context, c exchange.Caller, consultation string, on time.Time, limit int) (*exchange.Preview, error)
+	AddHold(ctx context.Context, c exchange.Caller, want exchange.HoldRequest) (*exchange.HoldSet, error)
+	ListHolds(ctx context.Context, c exchange.Caller, consultation string) ([]exchange.Hold, error)
+	ReleaseHold(ctx context.Context, c exchange.Caller, id, reason string) (*exchange.HoldSet, error)
 
 	Export(ctx context.Context, c exchange.Caller, consultation string, q exchange.ExportQuery, begin func(exchange.ExportHead) (io.Writer, error)) (audit.Receipt, error)
 

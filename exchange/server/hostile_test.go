@@ -427,6 +427,26 @@ func (failing) SetRate(context.Context, exchange.Caller, exchange.RateChange) (*
 	return nil, errFailing
 }
 
+func (failing) Erase(context.Context, exchange.Caller, []byte) (*exchange.ErasureDone, error) {
+	return nil, errFailing
+}
+
+func (failing) PreviewErasures(context.Context, exchange.Caller, string, time.Time, int) (*exchange.Preview, error) {
+	return nil, errFailing
+}
+
+func (failing) AddHold(context.Context, exchange.Caller, exchange.HoldRequest) (*exchange.HoldSet, error) {
+	return nil, errFailing
+}
+
+func (failing) ListHolds(context.Context, exchange.Caller, string) ([]exchange.Hold, error) {
+	return nil, errFailing
+}
+
+func (failing) ReleaseHold(context.Context, exchange.Caller, string, string) (*exchange.HoldSet, error) {
+	return nil, errFailing
+}
+
 func (failing) Registry(context.Context) (*exchange.Registry, error) { return nil, errFailing }
 
 // Whatever fails, the answer is a documented 500 that says nothing.
@@ -446,6 +466,12 @@ func testEverythingFails(t *testing.T, w *wire) {
 		}
 		if a.path == api.RouteLimits && a.body != nil {
 			a.body = []byte(`{"name":"reads","quota":1,"window":60,"reason":"` + theReason + `"}`)
+		}
+		if a.path == api.RouteHolds && a.body != nil {
+			a.body = []byte(`{"scope":"all","reason":"` + theReason + `"}`)
+		}
+		if a.path == api.ReleasePath(nobody) {
+			a.body = []byte(`{"reason":"` + theReason + `"}`)
 		}
 		if a.path == api.GracePath("ee") {
 			a.body = []byte(`{"until":"2026-11-22T08:00:00Z","reason":"` + theReason + `"}`)
@@ -486,8 +512,8 @@ func testRetiredKeys(t *testing.T, w *wire) {
 		change func(*exchange.KeyRow)
 		listed int
 	}{
-		"in use":            {func(*exchange.KeyRow) {}, 2},
-		"not used for long": {func(k *exchange.KeyRow) { k.Until = future }, 2},
+		"in use":            {func(*exchange.KeyRow) {}, 3},
+		"not used for long": {func(k *exchange.KeyRow) { k.Until = future }, 3},
 		"retired":           {func(k *exchange.KeyRow) { k.Until = past }, 0},
 		"compromised":       {func(k *exchange.KeyRow) { k.Compromised = past }, 0},
 		"not yet":           {func(k *exchange.KeyRow) { k.From = future }, 0},

@@ -42,6 +42,11 @@ var operations = []operation{
 
 	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, limit: exchange.LimitSearches, handle: listEntries},
 	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, limit: exchange.LimitSearches, handle: getEntry},
+	{id: "orderErasure", method: http.MethodPost, route: api.RouteErasures, media: api.MediaJOSE, limit: exchange.LimitChanges, handle: orderErasure},
+	{id: "previewErasures", method: http.MethodGet, route: api.RouteErasures, query: []string{"on", "limit"}, limit: exchange.LimitSearches, handle: previewErasures},
+	{id: "addHold", method: http.MethodPost, route: api.RouteHolds, media: api.MediaJSON, limit: exchange.LimitChanges, handle: addHold},
+	{id: "listHolds", method: http.MethodGet, route: api.RouteHolds, limit: exchange.LimitSearches, handle: listHolds},
+	{id: "releaseHold", method: http.MethodPost, route: api.RouteRelease, media: api.MediaJSON, limit: exchange.LimitChanges, handle: releaseHold},
 
 	{id: "getExport", method: http.MethodGet, route: api.RouteAuditExport, query: []string{"q", "from", "to", "format", "after", "last"}, limit: exchange.LimitSearches, handle: getExport},
 	{id: "getStatistics", method: http.MethodGet, route: api.RouteAuditStatistics, query: []string{"report", "from", "to", "key", "host", "format"}, limit: exchange.LimitSearches, handle: getStatistics},

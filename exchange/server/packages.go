@@ -82,7 +82,7 @@ func askDecision(c *call) error {
 
 // outcomes are the words of `state`.
 var outcomes = []string{"", policy.Delivered, policy.Pending, policy.Denied, exchange.StateAcknowledged,
-	exchange.StateBlocked, exchange.StateExpired, "withdrawn", exchange.StateMixed}
+	exchange.StateBlocked, exchange.StateExpired, "withdrawn", exchange.StateErased, exchange.StateMixed}
 
 func listPackages(c *call) error {
 	p := c.parameters()

@@ -27,6 +27,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.KeyRefused:      api.KeyRefused,
 	exchange.ListRefused:     api.ListRefused,
 	exchange.PolicyRefused:   api.PolicyRefused,
+	exchange.OrderRefused:    api.OrderRefused,
 	exchange.Denied:          api.PolicyDenied,
 	exchange.NotFound:        api.NotFound,
 	exchange.Conflict:        api.Conflict,

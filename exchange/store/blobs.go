@@ -264,6 +264,20 @@ func (d *Directory) removeOlder(path string, before time.Time) (bool, error) {
 	return true, d.root.Remove(path)
 }
 
+// Remove implements exchange.Blobs.
+func (d *Directory) Remove(_ context.Context, name string) error {
+	shard, path, err := blobPath(name)
+	if err != nil {
+		return err
+	}
+	d.naming.Lock()
+	defer d.naming.Unlock()
+	if err := d.remove(path); err != nil {
+		return fmt.Errorf("remove blob: %w", err)
+	}
+	return d.sync(shard)
+}
+
 // remove drops an upload; one that is gone is no error.
 func (d *Directory) remove(path string) error {
 	if err := d.root.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

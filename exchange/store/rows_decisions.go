@@ -30,7 +30,8 @@ func (r *rows) Decision(id string) (*exchange.DecisionRow, error) {
 
 // PutInput implements exchange.Writer.
 func (t *transaction) PutInput(sha256 string, input []byte) {
-	t.write("INSERT INTO inputs (sha256, input) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING", sha256, some(input))
+	t.write(`INSERT INTO inputs (sha256, input) VALUES ($1, $2) ON CONFLICT (sha256) DO UPDATE SET input = excluded.input
+		WHERE length(inputs.input) = 0`, sha256, some(input)) // what was erased may be asked again
 }
 
 // Input implements exchange.Reader.

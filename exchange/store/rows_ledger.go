@@ -51,6 +51,9 @@ func (t *transaction) appendHashes(first int64, hashes []tlog.Hash) {
 	}
 }
 
+// emptyRoot is that of a tree without entries.
+var emptyRoot = audit.EmptyTree().Root()
+
 // ReadHashes implements tlog.HashReader over stored hashes.
 func (r *rows) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	hashes := make([]tlog.Hash, len(indexes))
@@ -130,7 +133,7 @@ func commitment(index int64, raw []byte) (c audit.Commitment, err error) {
 	return audit.Commitment(raw), nil
 }
 
-const entryColumns = "SELECT idx, owner, seq, commitment, salt, entry FROM entries "
+const entryColumns = "SELECT idx, owner, seq, commitment, salt, entry, erased FROM entries "
 
 // Entries implements exchange.Reader.
 func (r *rows) Entries(owner string, after uint64, limit int) ([]exchange.EntryRow, error) {
@@ -160,15 +163,44 @@ func (r *rows) entries(query string, args ...any) (all []exchange.EntryRow, err 
 		var e exchange.EntryRow
 		var seq int64
 		var raw []byte
-		if err := row.Scan(&e.Index, &e.Owner, &seq, &raw, &e.Salt, &e.Entry); err != nil {
+		var act sql.NullInt64
+		if err := row.Scan(&e.Index, &e.Owner, &seq, &raw, &e.Salt, &e.Entry, &act); err != nil {
 			return err
 		}
-		e.Seq = uint64(seq)
+		if e.Seq = uint64(seq); act.Valid {
+			e.Erasure = &exchange.ErasureRow{Index: act.Int64}
+		}
 		e.Commitment, err = commitment(e.Index, raw)
 		all = append(all, e)
 		return err
 	}, query, args...)
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return all, r.tellErasures(all)
+}
+
+// tellErasures reads the acts that erased some of the entries.
+func (r *rows) tellErasures(entries []exchange.EntryRow) error {
+	acts := map[int64]*exchange.ErasureRow{}
+	for i := range entries {
+		e := entries[i].Erasure
+		if e == nil {
+			continue
+		}
+		act, known := acts[e.Index]
+		if !known {
+			var err error
+			if act, err = r.Erasure(e.Index); err != nil {
+				return err
+			}
+			acts[e.Index] = act
+		}
+		if act != nil {
+			entries[i].Erasure = act
+		}
+	}
+	return nil
 }
 
 // Last implements exchange.Reader.

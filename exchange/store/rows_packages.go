@@ -10,18 +10,23 @@ import (
 )
 
 const packageColumns = `SELECT p.idx, p.id, p.sender, p.type, p.state, p.manifest_sha256, p.payload, p.content_sha256, p.content_size,
-	p.content_blob, p.attachments, p.accepted_at, p.expires_at, p.seq, t.manifest, t.statement, t.answer `
+	p.content_blob, p.attachments, p.accepted_at, p.expires_at, p.erase_at, p.content_at, p.erased, p.content_erased, p.seq, t.manifest, t.statement, t.answer `
 
 func scanPackage(row *sql.Rows) (*exchange.Package, error) {
 	var p exchange.Package
 	var attachments string
-	var accepted, expires, seq int64
+	var accepted, expires, eraseAt, contentAt, seq int64
+	var erased, content sql.NullInt64
 	err := row.Scan(&p.Index, &p.ID, &p.Sender, &p.Type, &p.State, &p.ManifestSHA256, &p.Payload, &p.ContentSHA256, &p.ContentSize,
-		&p.ContentBlob, &attachments, &accepted, &expires, &seq, &p.Manifest, &p.Statement, &p.Answer)
+		&p.ContentBlob, &attachments, &accepted, &expires, &eraseAt, &contentAt, &erased, &content, &seq, &p.Manifest, &p.Statement, &p.Answer)
 	if err != nil {
 		return nil, err
 	}
-	p.AcceptedAt, p.ExpiresAt, p.Seq = fromMillis(accepted), fromMillis(expires), uint64(seq)
+	p.AcceptedAt, p.ExpiresAt, p.EraseAt, p.ContentAt, p.Seq = fromMillis(accepted), fromMillis(expires), fromMillis(eraseAt), fromMillis(contentAt), uint64(seq)
+	p.Erased, p.ContentErased, p.Act = erased.Valid, content.Valid, content.Int64
+	if erased.Valid {
+		p.Act = erased.Int64
+	}
 	p.Attachments, err = parseList[exchange.AttachmentRow](attachments)
 	return &p, err
 }
@@ -35,9 +40,9 @@ func (t *transaction) PutPackage(p *exchange.Package, content []byte) {
 	}
 	delete(t.packages, p.ID)
 	t.write(`INSERT INTO packages (idx, id, sender, type, state, manifest_sha256, payload, content_sha256, content_size, content_blob,
-		attachments, accepted_at, expires_at, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		attachments, accepted_at, expires_at, seq, erase_at, content_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		p.Index, p.ID, p.Sender, p.Type, p.State, p.ManifestSHA256, p.Payload, p.ContentSHA256, p.ContentSize, p.ContentBlob,
-		attachments, millis(p.AcceptedAt), millis(p.ExpiresAt), int64(p.Seq))
+		attachments, millis(p.AcceptedAt), millis(p.ExpiresAt), int64(p.Seq), millis(p.EraseAt), millis(p.ContentAt))
 	t.exec("INSERT INTO parts (idx, manifest, statement, answer, content) VALUES ($1, $2, $3, $4, $5)",
 		p.Index, some(p.Manifest), some(p.Statement), some(p.Answer), content)
 	t.exec(insertParty, p.Sender, p.ID)
@@ -222,7 +227,7 @@ func listQuery(q exchange.Query) (string, []any) {
 	b.WriteString(packageColumns)
 	args := []any{q.Agency, int64(q.After), q.Limit}
 	from, cursor, state, due := "FROM deliveries d JOIN packages p ON p.id = d.package JOIN parts t ON t.idx = p.idx WHERE d.recipient = $1",
-		"d.seq", "d.outcome", "d.due_at > 0 AND d.due_at < "
+		"d.seq", "CASE WHEN p.erased IS NULL THEN d.outcome ELSE p.state END", "d.due_at > 0 AND d.due_at < "
 	if q.Outbox {
 		from, cursor, state, due = "FROM packages p JOIN parts t ON t.idx = p.idx WHERE p.sender = $1", "p.seq", "p.state",
 			"EXISTS (SELECT 1 FROM deliveries d WHERE d.package = p.id AND d.due_at > 0 AND d.due_at < "

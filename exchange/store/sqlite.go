@@ -15,6 +15,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/liaison-exchange/liaison/exchange"
 )
 
@@ -55,6 +58,7 @@ type SQLite struct {
 	lock     *os.File
 	writer   *pool // of one
 	readers  *pool
+	scrubber *pool                             // of one: it waits for nobody
 	registry atomic.Pointer[exchange.Registry] // as of some commit
 	wal      wal
 	busy     string // of the writer, in milliseconds
@@ -111,6 +115,9 @@ func (s *SQLite) open(ctx context.Context, cfg Config) (err error) {
 	if s.readers, err = newPool(path, slices.Concat([]string{busy}, readerPragmas, sharedPragmas), cfg.Readers); err != nil {
 		return err
 	}
+	if s.scrubber, err = newPool(path, slices.Concat([]string{"busy_timeout(25)"}, writerPragmas, sharedPragmas), 1); err != nil {
+		return err
+	}
 	if err := checkpoint(ctx, s.writer.db); err != nil {
 		return err
 	}
@@ -157,7 +164,26 @@ func checkpoint(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// Scrub implements exchange.Store. The write-ahead log holds the pages as they
+// were before something was erased on them, until it is folded into the
+// database and cut to nothing. Most is folded while others go on; to cut it,
+// nobody may read or write for a moment, and this waits for nobody.
+func (s *SQLite) Scrub(ctx context.Context) (bool, error) {
+	var busy, pages, folded int
+	for _, mode := range []string{"PASSIVE", "TRUNCATE"} {
+		err := s.scrubber.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &folded)
+		if err != nil {
+			var e *sqlite.Error
+			if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+				return false, nil
+			}
+			return false, fmt.Errorf("scrub: %w", err)
+		}
+	}
+	return busy == 0, nil
+}
+
 // Close ends the store. It waits for views and the transaction to end.
 func (s *SQLite) Close() error {
-	return errors.Join(s.readers.close(), s.writer.close(), s.lock.Close())
+	return errors.Join(s.scrubber.close(), s.readers.close(), s.writer.close(), s.lock.Close())
 }

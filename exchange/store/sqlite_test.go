@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/store"
@@ -80,9 +81,20 @@ func TestOpenFindsTheParties(t *testing.T) {
 	for _, query := range []string{"ALTER TABLE agencies DROP COLUMN undeclared", "DROP TABLE activations", "DROP TABLE policy_votes"} { // of version 6
 		exec(t, dir, query)
 	}
-	exec(t, dir, "DROP TABLE rates") // of version 7
+	exec(t, dir, "DROP TABLE rates")                                                                                           // of version 7
+	for _, query := range []string{"DROP TABLE erasures", "DROP TABLE erasure_orders", "DROP TABLE holds", "DROP TABLE swept", // of version 8
+		"DROP INDEX packages_due", "DROP INDEX packages_lapse", "DROP INDEX decisions_package", "DROP INDEX entries_erased",
+		"ALTER TABLE entries DROP COLUMN erased", "ALTER TABLE packages DROP COLUMN erased", "ALTER TABLE packages DROP COLUMN content_erased",
+		"ALTER TABLE packages DROP COLUMN erase_at", "ALTER TABLE packages DROP COLUMN content_at"} {
+		exec(t, dir, query)
+	}
 	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 4")
-	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) { parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp") })
+	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) {
+		parties(t, r, p.ID, "ee/pbgb", "it/dcpc", "lv/vp")
+		// What they are kept for was not known: three years, and a month after they lapse.
+		got := must[*exchange.Package](t)(r.Package(p.ID))
+		equal(t, "terms", []time.Time{got.EraseAt, got.ContentAt}, []time.Time{p.AcceptedAt.Add(1096 * 24 * time.Hour), p.ExpiresAt.Add(30 * 24 * time.Hour)})
+	})
 }
 
 // exec changes the database behind the store's back.

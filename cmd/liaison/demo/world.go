@@ -283,10 +283,14 @@ func (w *World) admitAgency(agency string, roles []string, others ...envelope.Pr
 	if err != nil {
 		return err
 	}
+	approve, err := envelope.Generate(envelope.UseApprove, envelope.ES256)
+	if err != nil {
+		return err
+	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	for _, k := range append([]envelope.PrivateKey{sign, decrypt}, others...) {
+	for _, k := range append([]envelope.PrivateKey{sign, decrypt, approve}, others...) {
 		jwk, err := w.publish(agency, k.Public())
 		if err != nil {
 			return err
@@ -305,7 +309,16 @@ func (w *World) admitAgency(agency string, roles []string, others ...envelope.Pr
 			return err
 		}
 	}
-	return w.writeKeys(agency, sign, decrypt)
+	return w.writeKeys(agency, sign, decrypt, approve)
+}
+
+// keyName is the name in a key's certificate. Approvals are one person's: of
+// another than the unit's and the data-protection officer.
+func keyName(use envelope.Use) string {
+	if use == envelope.UseApprove {
+		return "chief"
+	}
+	return "demo"
 }
 
 // publish has a key certified by its jurisdiction and returns it as the
@@ -319,7 +332,7 @@ func (w *World) publish(agency string, k envelope.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	cert, err := ca.IssueKey(certs.KeyIdentity{Jurisdiction: j, Agency: name, Use: string(k.Use()), Name: "demo"}, k.CryptoKey(), validity)
+	cert, err := ca.IssueKey(certs.KeyIdentity{Jurisdiction: j, Agency: name, Use: string(k.Use()), Name: keyName(k.Use())}, k.CryptoKey(), validity)
 	if err != nil {
 		return nil, err
 	}
@@ -361,16 +374,19 @@ func (w *World) makeIdentity(agency, role string) error {
 }
 
 // writeKeys puts the agency's private keys into its unit's profile.
-func (w *World) writeKeys(agency string, sign, decrypt envelope.PrivateKey) error {
+func (w *World) writeKeys(agency string, sign, decrypt, approve envelope.PrivateKey) error {
 	dir := w.Profile(agency, certs.RoleUnit)
-	raw, err := sign.MarshalPrivate()
+	for name, key := range map[string]envelope.PrivateKey{client.FileSign: sign, client.FileApprove: approve} {
+		raw, err := key.MarshalPrivate()
+		if err != nil {
+			return err
+		}
+		if err := certs.WriteSecret(filepath.Join(dir, name), raw); err != nil {
+			return err
+		}
+	}
+	raw, err := decrypt.MarshalPrivate()
 	if err != nil {
-		return err
-	}
-	if err := certs.WriteSecret(filepath.Join(dir, client.FileSign), raw); err != nil {
-		return err
-	}
-	if raw, err = decrypt.MarshalPrivate(); err != nil {
 		return err
 	}
 	set, err := json.Marshal(map[string][]json.RawMessage{"keys": {raw}})
