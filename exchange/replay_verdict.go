@@ -26,24 +26,15 @@ func readVerdict(text []byte, revisions func(text []byte) map[string]string) (*v
 	var verdict, engine, named []byte
 	wanted := map[string]*[]byte{"Verdict": &verdict, "Engine": &engine, "Obligations": &v.obligations, "Pends": &v.pends, "Revisions": &named}
 	s := scanner{text: text}
-	for sep := byte('{'); !s.char('}'); sep = ',' {
-		if !s.char(sep) {
-			return nil, errVerdict
-		}
-		name, ok := s.value()
-		if !ok || len(name) < 2 || name[0] != '"' || !s.char(':') {
-			return nil, errVerdict
-		}
-		value, ok := s.value()
-		if !ok {
-			return nil, errVerdict
-		}
-		if to := wanted[string(name[1:len(name)-1])]; to != nil {
-			if *to != nil {
-				return nil, errVerdict
-			}
+	once := true
+	whole := s.members(func(name string, value []byte) {
+		if to := wanted[name]; to != nil {
+			once = once && *to == nil
 			*to = value
 		}
+	})
+	if !whole || !once {
+		return nil, errVerdict
 	}
 	for _, found := range wanted {
 		if *found == nil {
@@ -70,13 +61,21 @@ func (v *verdictText) names() bool {
 	return bytes.Contains(v.pends, []byte(`"originator"`)) || bytes.Contains(v.obligations, []byte(codeNotify))
 }
 
-// changeKind is changeKind of the decision. What is written alike is alike.
+// changeKind is changeKind of the decision. It is decoded only where it cannot
+// be told otherwise.
 func (v *verdictText) changeKind(now *policy.Decision) (string, error) {
-	if v.verdict == now.Verdict && (v.verdict == policy.Denied || writtenAs(now.Obligations, v.obligations) && writtenAs(now.Pends, v.pends)) {
-		return "", nil
-	}
 	if v.verdict != now.Verdict {
 		return kindOfVerdict[now.Verdict], nil
+	}
+	if v.verdict == policy.Denied {
+		return "", nil
+	}
+	same, sure := sameAsRecorded(v.obligations, now.Obligations)
+	switch {
+	case sure && !same:
+		return ObligationsChange, nil
+	case sure && len(now.Pends) == 0 && string(v.pends) == "null":
+		return "", nil
 	}
 	was, err := v.decode()
 	if err != nil {
@@ -85,9 +84,29 @@ func (v *verdictText) changeKind(now *policy.Decision) (string, error) {
 	return changeKind(was, now), nil
 }
 
-func writtenAs(v any, text []byte) bool {
-	b, err := json.Marshal(v)
-	return err == nil && bytes.Equal(b, text)
+// sameAsRecorded is sameAsDecided with recorded obligations. It is not sure of
+// what json.Marshal did not write.
+func sameAsRecorded(text []byte, now []policy.Obligation) (same, sure bool) {
+	if string(text) == "null" {
+		return len(now) == 0, true
+	}
+	s, n, same := scanner{text: text}, 0, true
+	for sep := byte('['); !s.char(']'); sep = ',' {
+		var code, params []byte
+		if !s.char(sep) || !s.members(func(name string, value []byte) {
+			switch name {
+			case "Code":
+				code = value
+			case "Params":
+				params = value
+			}
+		}) || len(code) < 2 || params == nil || bytes.IndexByte(code, '\\') >= 0 {
+			return false, false
+		}
+		same = same && n < len(now) && string(code[1:len(code)-1]) == now[n].Code && sameJSON(params, now[n].Params)
+		n++
+	}
+	return same && n == len(now), s.at == len(text)
 }
 
 // scanner walks a text that json.Marshal wrote, which has no space.
@@ -101,6 +120,25 @@ func (s *scanner) char(c byte) bool {
 		return false
 	}
 	s.at++
+	return true
+}
+
+// members moves behind an object, and calls f for each of its members.
+func (s *scanner) members(f func(name string, value []byte)) bool {
+	for sep := byte('{'); !s.char('}'); sep = ',' {
+		if !s.char(sep) {
+			return false
+		}
+		name, ok := s.value()
+		if !ok || len(name) < 2 || name[0] != '"' || !s.char(':') {
+			return false
+		}
+		value, ok := s.value()
+		if !ok {
+			return false
+		}
+		f(string(name[1:len(name)-1]), value)
+	}
 	return true
 }
 
