@@ -230,7 +230,7 @@ func (r *replay) run(ctx context.Context) error {
 }
 
 func (r *replay) read(ctx context.Context, pages chan<- *page, after, last int64) error {
-	first, told := after, time.Now()
+	first, told := after, r.Clock()
 	for after < last {
 		p := &page{first: after}
 		err := r.view(ctx, func(rows Reader) (err error) {
@@ -248,8 +248,8 @@ func (r *replay) read(ctx context.Context, pages chan<- *page, after, last int64
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if time.Since(told) > time.Second {
-			told = time.Now()
+		if now := r.Clock(); now.Sub(told) > time.Second {
+			told = now
 			if err := r.tell(Replayed{Done: min(after, last) - first, Of: last - first}); err != nil {
 				return err
 			}
