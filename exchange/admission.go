@@ -20,6 +20,9 @@ type Standing struct {
 	Roles     []string
 	Suspended bool
 	Bindings  []Binding
+	// Supervises names the agencies whose logs the supervisors of this one may
+	// read.
+	Supervises []string
 }
 
 // Proposal is a standing that one operator asked for and that waits for a
@@ -47,15 +50,16 @@ type Admission struct {
 // people stand in its registry files only.
 var allowedRoles = []string{certs.RoleUnit, certs.RoleDPO, certs.RolePolicy, certs.RoleSupervisor}
 
-func (a *Agency) standing() Standing { return Standing{a.Roles, a.Suspended, a.Bindings} }
+func (a *Agency) standing() Standing { return Standing{a.Roles, a.Suspended, a.Bindings, a.Supervises} }
 
 func (a *Agency) setStanding(s Standing) {
-	a.Roles, a.Suspended, a.Bindings = s.Roles, s.Suspended, s.Bindings
+	a.Roles, a.Suspended, a.Bindings, a.Supervises = s.Roles, s.Suspended, s.Bindings, s.Supervises
 }
 
 // same compares what two standings permit.
 func (s Standing) same(o Standing) bool {
-	return s.Suspended == o.Suspended && slices.Equal(sorted(s.Roles), sorted(o.Roles)) && sameBindings(s.Bindings, o.Bindings)
+	return s.Suspended == o.Suspended && slices.Equal(sorted(s.Roles), sorted(o.Roles)) && sameBindings(s.Bindings, o.Bindings) &&
+		slices.Equal(sorted(s.Supervises), sorted(o.Supervises))
 }
 
 // strictest permits only what both permit.
@@ -64,6 +68,11 @@ func (s Standing) strictest(o Standing) Standing {
 	for _, role := range sorted(o.Roles) {
 		if slices.Contains(s.Roles, role) {
 			both.Roles = append(both.Roles, role)
+		}
+	}
+	for _, agency := range sorted(o.Supervises) {
+		if slices.Contains(s.Supervises, agency) {
+			both.Supervises = append(both.Supervises, agency)
 		}
 	}
 	return both
@@ -135,11 +144,14 @@ func (s *Service) SetAdmission(ctx context.Context, c Caller, agency string, wan
 		if r := v.checkBindings(reg, old, next); r != nil {
 			return nil, r, nil
 		}
+		if r := v.checkSupervises(reg, old, next); r != nil {
+			return nil, r, nil
+		}
 		next.File = old.File
 		m := admitting{visit: v, old: old, known: known, want: want, waiting: waiting, reason: reason}
 		e := m.decide(tx, &next)
 		set.Standing, set.Proposal = next.standing(), m.waiting
-		return []audit.Entry{e}, nil, nil
+		return append([]audit.Entry{e}, grants(e, old, next)...), nil, nil
 	})
 	s.turning.RUnlock()
 	if err != nil {
@@ -235,6 +247,7 @@ func (m *admitting) decide(tx *Tx, next *Agency) audit.Entry {
 	if m.waiting != nil {
 		e.Details["wanted"] = fmt.Sprintf("roles %v, suspended %v", m.want.Roles, m.want.Suspended)
 		describeBindings(e.Details, m.old.Bindings, m.want.Bindings)
+		describeSupervises(e.Details, m.old.Supervises, m.want.Supervises)
 	}
 	if before != nil {
 		e.Details["proposed_by"] = before.By

@@ -61,7 +61,8 @@ func (s *Service) row(agency string, says Standing) (Agency, error) {
 func (s *Service) admit(ctx context.Context, agency string, next func(old Agency, known bool) (Agency, error)) error {
 	s.turning.RLock() // what is declared stays so until the row is written
 	defer s.turning.RUnlock()
-	return s.act(ctx, ActAdmit, func(tx *Tx, e *audit.Entry) error {
+	var more []audit.Entry
+	return s.actWith(ctx, ActAdmit, &more, func(tx *Tx, e *audit.Entry) error {
 		reg, err := tx.Registry()
 		if err != nil {
 			return err
@@ -80,7 +81,11 @@ func (s *Service) admit(ctx context.Context, agency string, next func(old Agency
 		if r := s.checkBindings(reg, old, row); r != nil {
 			return r
 		}
+		if r := s.checkSupervises(reg, old, row); r != nil {
+			return r
+		}
 		e.Details = admissionDetails(old, known, row)
+		more = grants(*e, old, row)
 		tx.PutAgency(row)
 		tx.DropProposal(agency) // it was made under other circumstances
 		return nil
@@ -94,6 +99,7 @@ func admissionDetails(old Agency, known bool, row Agency) map[string]string {
 		d["before"] = fmt.Sprintf("type %s, roles %v, suspended %v", old.Type, old.Roles, old.Suspended)
 	}
 	describeBindings(d, old.Bindings, row.Bindings)
+	describeSupervises(d, old.Supervises, row.Supervises)
 	return d
 }
 
@@ -138,11 +144,17 @@ var errDone = errors.New("it is so already")
 
 // act records an act of the exchange itself: one entry of the operator.
 func (s *Service) act(ctx context.Context, a Action, do func(tx *Tx, e *audit.Entry) error) error {
+	return s.actWith(ctx, a, new([]audit.Entry), do)
+}
+
+// actWith is act with entries of others, which do leaves in more.
+func (s *Service) actWith(ctx context.Context, a Action, more *[]audit.Entry, do func(tx *Tx, e *audit.Entry) error) error {
 	_, err := s.Journal.Commit(ctx, func(tx *Tx) ([]audit.Entry, error) {
 		e := audit.Entry{Owner: s.Operator, Operation: audit.Alteration, Action: string(a), Outcome: "done",
 			Actor: audit.Actor{Agency: s.Operator, Role: certs.RoleOperator}}
+		*more = nil // it may run again
 		err := do(tx, &e)
-		return []audit.Entry{e}, err
+		return append([]audit.Entry{e}, *more...), err
 	})
 	if err != nil && !errors.Is(err, errDone) {
 		return err

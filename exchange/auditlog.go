@@ -10,10 +10,10 @@ import (
 // maxEntries is the greatest page of the log.
 const maxEntries = 1000
 
-// Entries returns entries of the caller's own agency after a seq, under a
-// consultation of the log. Reading the log is itself an entry; an empty page
-// leaves none.
-func (s *Service) Entries(ctx context.Context, c Caller, consultation string, after uint64, limit int) (*EntriesPage, error) {
+// Entries returns entries of an owner's log after a seq, under a consultation
+// of the log: the caller's own agency's for "". Reading the log is itself an
+// entry; an empty page leaves none.
+func (s *Service) Entries(ctx context.Context, c Caller, consultation, owner string, after uint64, limit int) (*EntriesPage, error) {
 	v, err := s.enter(ctx, c, ActEntries, "")
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (s *Service) Entries(ctx context.Context, c Caller, consultation string, af
 		limit = maxEntries
 	}
 	page := &EntriesPage{}
-	if empty, err := v.nothingAfter(ctx, consultation, after); err != nil || empty {
+	if empty, err := v.nothingAfter(ctx, consultation, owner, after); err != nil || empty {
 		return page, err
 	}
 	_, err = v.commit(ctx, func(tx *Tx) ([]audit.Entry, *Refusal, error) {
@@ -30,7 +30,11 @@ func (s *Service) Entries(ctx context.Context, c Caller, consultation string, af
 		if err != nil || r != nil {
 			return nil, r, err
 		}
-		if page.Items, err = tx.Entries(v.agency(), after, limit+1); err != nil {
+		of, r, err := v.logOwner(tx, owner)
+		if err != nil || r != nil {
+			return nil, r, err
+		}
+		if page.Items, err = tx.Entries(of, after, limit+1); err != nil {
 			return nil, nil, err
 		}
 		page.Next = 0
@@ -41,6 +45,7 @@ func (s *Service) Entries(ctx context.Context, c Caller, consultation string, af
 		e := v.consulted(row)
 		e.Count = uint64(len(page.Items))
 		e.Details = map[string]string{"after": strconv.FormatUint(after, 10)}
+		v.another(e.Details, of)
 		return []audit.Entry{e}, nil, nil
 	})
 	if err != nil {
@@ -49,16 +54,28 @@ func (s *Service) Entries(ctx context.Context, c Caller, consultation string, af
 	return page, nil
 }
 
+// another names the owner of a log in the details of an entry, if it is not
+// the reader's own agency.
+func (v *visit) another(details map[string]string, owner string) {
+	if owner != v.agency() {
+		details["owner"] = owner
+	}
+}
+
 // nothingAfter reports whether a valid consultation would show nothing: the
-// caller's log ends at that seq.
-func (v *visit) nothingAfter(ctx context.Context, consultation string, after uint64) (bool, error) {
+// log ends at that seq.
+func (v *visit) nothingAfter(ctx context.Context, consultation, owner string, after uint64) (bool, error) {
 	empty := false
 	err := v.view(ctx, func(rows Reader) error {
-		last, _, err := rows.Last(v.agency())
+		of, r, err := v.logOwner(rows, owner)
+		if err != nil || r != nil {
+			return err // the change refuses it
+		}
+		last, _, err := rows.Last(of)
 		if err != nil || last > after {
 			return err
 		}
-		_, r, err := v.consultation(rows, v.Clock(), consultation, "")
+		_, r, err = v.consultation(rows, v.Clock(), consultation, "")
 		empty = r == nil
 		return err
 	})
@@ -73,7 +90,8 @@ func (v *visit) consulted(row *ConsultationRow) audit.Entry {
 	return e
 }
 
-// Entry returns one entry of the caller's own agency under a consultation.
+// Entry returns one entry of a log that the caller may read, under a
+// consultation.
 func (s *Service) Entry(ctx context.Context, c Caller, consultation, owner string, seq uint64) (*EntryRow, error) {
 	v, err := s.enter(ctx, c, ActEntry, "")
 	if err != nil {
@@ -85,8 +103,9 @@ func (s *Service) Entry(ctx context.Context, c Caller, consultation, owner strin
 		if err != nil || r != nil {
 			return nil, r, err
 		}
-		if owner != v.agency() {
-			return nil, absent("entry-of-another"), nil
+		of, r, err := v.logOwner(tx, owner)
+		if err != nil || r != nil {
+			return nil, r, err
 		}
 		if found, err = tx.Entry(owner, seq); err != nil {
 			return nil, nil, err
@@ -97,6 +116,7 @@ func (s *Service) Entry(ctx context.Context, c Caller, consultation, owner strin
 		e := v.consulted(row)
 		e.Count = 1
 		e.Details = map[string]string{"seq": strconv.FormatUint(seq, 10)}
+		v.another(e.Details, of)
 		return []audit.Entry{e}, nil, nil
 	})
 	if err != nil {

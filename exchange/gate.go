@@ -56,17 +56,18 @@ const (
 
 // The exchange's own acts, and what an action gives to other agencies.
 const (
-	ActDeliver  Action = "package.deliver"
-	ActAwait    Action = "package.await"
-	ActNotified Action = "package.acknowledged"
-	ActBlocked  Action = "package.blocked"
-	ActExpired  Action = "package.expired"
-	ActNotice   Action = "originator.notified" // LED art 35(2)
-	ActKey      Action = "key.register"
-	ActLimited  Action = "request.limited" // refused by a limit, in a minute
-	ActKeepCRL  Action = "revocations.keep"
-	ActActivate Action = "policy.activate"
-	ActGone     Action = "package.erased"
+	ActDeliver   Action = "package.deliver"
+	ActAwait     Action = "package.await"
+	ActNotified  Action = "package.acknowledged"
+	ActBlocked   Action = "package.blocked"
+	ActExpired   Action = "package.expired"
+	ActNotice    Action = "originator.notified" // LED art 35(2)
+	ActKey       Action = "key.register"
+	ActLimited   Action = "request.limited" // refused by a limit, in a minute
+	ActKeepCRL   Action = "revocations.keep"
+	ActActivate  Action = "policy.activate"
+	ActGone      Action = "package.erased"
+	ActSupervise Action = "supervision.change" // who may read whose log
 )
 
 // permission says who may do an action, and which operation of LED art 25(1)

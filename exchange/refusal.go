@@ -29,8 +29,9 @@ const (
 	NoConsultation  Kind = "consultation-required" // missing, lapsed, or of another identity
 	TooLarge        Kind = "too-large"
 	Unsupported     Kind = "unsupported-media-type"
-	RateLimited     Kind = "rate-limited" // Reached says by what; no entry of its own
-	Unavailable     Kind = "unavailable"  // nothing of it happened, or all of it
+	SearchTooWide   Kind = "search-too-wide" // it would take too long
+	RateLimited     Kind = "rate-limited"    // Reached says by what; no entry of its own
+	Unavailable     Kind = "unavailable"     // nothing of it happened, or all of it
 )
 
 // Refusal is how a method of Service says no. Detail and Fix may go to the

@@ -22,7 +22,8 @@ type Agency struct {
 	Suspended    bool
 	Undeclared   bool // its jurisdiction does not declare it any more: it has no role
 	Bindings     []Binding
-	File         string // digest of the registry file that was applied last; empty: none ever was
+	Supervises   []string // whose logs its supervisors may read, beside its own
+	File         string   // digest of the registry file that was applied last; empty: none ever was
 }
 
 // KeyRow is a registered public key and the time in which it is trusted.
@@ -155,5 +156,5 @@ func (a Agency) Takes() bool { return !a.Suspended && !a.Undeclared }
 // same reports whether two rows say the same.
 func (a Agency) same(b Agency) bool {
 	return a.ID == b.ID && a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Type == b.Type && a.Suspended == b.Suspended && a.Undeclared == b.Undeclared &&
-		a.File == b.File && slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Bindings, b.Bindings) && slices.Equal(a.Declared, b.Declared) && slices.Equal(a.Competences, b.Competences)
+		a.File == b.File && slices.Equal(a.Roles, b.Roles) && slices.Equal(a.Bindings, b.Bindings) && slices.Equal(a.Supervises, b.Supervises) && slices.Equal(a.Declared, b.Declared) && slices.Equal(a.Competences, b.Competences)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange/search"
 	"github.com/liaison-exchange/liaison/policy"
 )
 
@@ -45,8 +46,14 @@ type Config struct {
 	// Retention says how long records are kept.
 	Retention Retention
 
+	// Index is the search index of all logs; nil: each search reads the whole log.
+	Index *search.Index
+
 	// Rates are the limits as the configuration has them.
 	Rates RateTable
+
+	// SearchTime is how long one search may take; zero means two seconds.
+	SearchTime time.Duration
 
 	// AttachmentLimit is the greatest size of one attachment in bytes; zero
 	// means 2 GiB.
@@ -85,6 +92,9 @@ func NewService(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	if cfg.AttachmentLimit == 0 {
 		cfg.AttachmentLimit = 2 << 30
+	}
+	if cfg.SearchTime == 0 {
+		cfg.SearchTime = 2 * time.Second
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/exchange/search"
 )
 
 // Store keeps state, entries and tree. Only the journal writes. A Store is
@@ -123,6 +124,10 @@ type Reader interface {
 	Revision(digest string) (*RevisionRow, error)
 
 	Entries(owner string, after uint64, limit int) ([]EntryRow, error)
+	// Owners are all that have an entry. Drops are erasures after a position,
+	// in order, for the search index.
+	Owners() ([]string, error)
+	Drops(after int64, limit int) ([]search.Drop, error)
 	Entry(owner string, seq uint64) (*EntryRow, error)
 	EntryAt(index int64) (*EntryRow, error)
 	// Last returns seq and commitment of the owner's newest entry, zero if none.

@@ -36,19 +36,19 @@ bindings: bind says which identity the holder of a certificate's key has.`,
 		newAgenciesSet(env, "suspend AGENCY", "Suspend an agency: its next request is refused",
 			"suspend holds at once and needs no second operator: live connections of the agency are\ncut off, what is on its way is refused, and nothing goes to it.", false,
 			func(now *client.Admission, _ []string) api.AdmissionRequest {
-				return api.AdmissionRequest{Roles: now.Roles, Suspended: true, Bindings: now.Bindings}
+				return api.AdmissionRequest{Roles: now.Roles, Suspended: true, Bindings: now.Bindings, Supervises: now.Supervises}
 			}),
 		newAgenciesSet(env, "readmit AGENCY", "End an agency's suspension",
 			"readmit ends a suspension, with the roles as they are. A second operator confirms it.", false,
 			func(now *client.Admission, _ []string) api.AdmissionRequest {
-				return api.AdmissionRequest{Roles: now.Roles, Bindings: now.Bindings}
+				return api.AdmissionRequest{Roles: now.Roles, Bindings: now.Bindings, Supervises: now.Supervises}
 			}),
 		newAgenciesSet(env, "roles AGENCY --role ROLE", "Set the roles that an agency's identities may have",
 			"roles names all roles that the agency shall have. One that is missing is gone at once,\na new one waits for a second operator.", true,
 			func(now *client.Admission, roles []string) api.AdmissionRequest {
-				return api.AdmissionRequest{Roles: roles, Suspended: now.Suspended, Bindings: now.Bindings}
+				return api.AdmissionRequest{Roles: roles, Suspended: now.Suspended, Bindings: now.Bindings, Supervises: now.Supervises}
 			}),
-		newAgenciesBind(env), newAgenciesUnbind(env))
+		newAgenciesBind(env), newAgenciesUnbind(env), newAgenciesSupervise(env))
 	return c
 }
 
@@ -159,9 +159,11 @@ func admissionWords(a *client.Admission) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", printable(a.Agency), standingWords(a.Roles, a.Suspended))
 	bindingWords(&b, a.Bindings)
+	supervisionWords(&b, a.Supervises)
 	if p := a.Proposal; p != nil {
 		fmt.Fprintf(&b, "awaits a second operator: %s\n", printable(standingWords(p.Roles, p.Suspended)))
 		bindingWords(&b, p.Bindings)
+		supervisionWords(&b, p.Supervises)
 		fmt.Fprintf(&b, "  asked for by %s: %s\n", printable(p.By), printable(p.Reason))
 		fmt.Fprintf(&b, "  another operator runs the same command before %s\n", printable(p.Expires))
 	}

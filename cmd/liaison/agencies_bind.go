@@ -37,7 +37,7 @@ same authority for the same key needs no new binding.`,
 				if !slices.Contains(next, b) {
 					next = append(next, b)
 				}
-				return api.AdmissionRequest{Roles: now.Roles, Suspended: now.Suspended, Bindings: next}
+				return api.AdmissionRequest{Roles: now.Roles, Suspended: now.Suspended, Bindings: next, Supervises: now.Supervises}
 			})
 		}),
 	}
@@ -68,7 +68,7 @@ needs no second operator; live connections are cut off.`,
 			}
 			return askAdmission(ctx, env, c, args[0], &why, false, func(now *client.Admission) api.AdmissionRequest {
 				rest := slices.DeleteFunc(slices.Clone(now.Bindings), func(x api.Binding) bool { return x.Key == b.Key && x.Issuer == b.Issuer })
-				return api.AdmissionRequest{Roles: now.Roles, Suspended: now.Suspended, Bindings: rest}
+				return api.AdmissionRequest{Roles: now.Roles, Suspended: now.Suspended, Bindings: rest, Supervises: now.Supervises}
 			})
 		}),
 	}

@@ -14,8 +14,13 @@ import (
 
 // TestPolicyDocs follows docs/policy.md to the letter: each block of commands runs, in order and in one directory, and
 // every line of what the page shows of its output is in it. What the page has in a terminal of its own runs beside them.
-func TestPolicyDocs(t *testing.T) {
-	page, err := os.ReadFile("../../docs/policy.md")
+func TestPolicyDocs(t *testing.T) { followPage(t, "policy.md", 10) }
+
+// TestAuditDocs does the same with the handbook of data-protection officers.
+func TestAuditDocs(t *testing.T) { followPage(t, "audit.md", 5) }
+
+func followPage(t *testing.T, name string, blocks int) {
+	page, err := os.ReadFile("../../docs/" + name)
 	must(t, err)
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "bin")
@@ -51,7 +56,7 @@ func TestPolicyDocs(t *testing.T) {
 			t.Fatalf("%v\n%s\n%s", err, m[2], said)
 		}
 	}
-	if ran < 10 {
+	if ran < blocks {
 		t.Errorf("%d blocks of commands", ran)
 	}
 }

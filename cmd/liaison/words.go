@@ -86,6 +86,12 @@ func entryWords(e audit.Entry) []string {
 	say("manifest", e.ManifestSHA256)
 	say("content", e.ContentSHA256)
 	say("samples", sampleWords(e.Samples))
+	for _, name := range slices.Sorted(maps.Keys(e.Details)) {
+		say("detail", name+": "+e.Details[name])
+	}
+	if e.Count > 0 {
+		say("count", fmt.Sprint(e.Count))
+	}
 	return lines
 }
 

@@ -183,6 +183,8 @@ type AdmissionRequest struct {
 	Reason    string   `json:"reason"` // it is recorded
 
 	Bindings []Binding `json:"bindings,omitempty"` // absent: none
+	// Supervises names agencies whose logs the supervisors of this one may read.
+	Supervises []string `json:"supervises,omitempty"`
 }
 
 // Binding says that the holder of a key has an identity of the agency,
@@ -198,24 +200,26 @@ type Binding struct {
 // Admission is an agency's standing with the operator, and what waits for a
 // second operator.
 type Admission struct {
-	Agency    string    `json:"agency"`
-	Roles     []string  `json:"roles"` // the agency's jurisdiction may allow less
-	Suspended bool      `json:"suspended"`
-	Bindings  []Binding `json:"bindings,omitempty"`
-	Proposal  *Proposal `json:"proposal,omitempty"`
-	Receipt   string    `json:"receipt"`
+	Agency     string    `json:"agency"`
+	Roles      []string  `json:"roles"` // the agency's jurisdiction may allow less
+	Suspended  bool      `json:"suspended"`
+	Bindings   []Binding `json:"bindings,omitempty"`
+	Supervises []string  `json:"supervises,omitempty"`
+	Proposal   *Proposal `json:"proposal,omitempty"`
+	Receipt    string    `json:"receipt"`
 }
 
 // Proposal is a standing that one operator asked for. It holds when another
 // operator asks for the same before it expires.
 type Proposal struct {
-	Roles     []string  `json:"roles"`
-	Suspended bool      `json:"suspended"`
-	Bindings  []Binding `json:"bindings,omitempty"`
-	By        string    `json:"by"` // the first operator's identity
-	Reason    string    `json:"reason"`
-	Since     string    `json:"since"`
-	Expires   string    `json:"expires"`
+	Roles      []string  `json:"roles"`
+	Suspended  bool      `json:"suspended"`
+	Bindings   []Binding `json:"bindings,omitempty"`
+	Supervises []string  `json:"supervises,omitempty"`
+	By         string    `json:"by"` // the first operator's identity
+	Reason     string    `json:"reason"`
+	Since      string    `json:"since"`
+	Expires    string    `json:"expires"`
 }
 
 // Limit is how much may happen in how long: of each agency, identity or
@@ -262,10 +266,4 @@ type AuditItem struct {
 	Salt       string   `json:"salt,omitempty"`
 	Erased     bool     `json:"erased,omitempty"`
 	Erasure    *Erasure `json:"erasure,omitempty"` // with erased
-}
-
-// AuditPage answers GET /v1/audit/entries.
-type AuditPage struct {
-	Items []AuditItem `json:"items"`
-	Next  string      `json:"next,omitempty"`
 }

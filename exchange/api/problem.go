@@ -55,6 +55,8 @@ var (
 		"The bundle or order cannot come into force; what is in force stays as it is. Either its form or signature does not hold, or the checks and tests found what the findings name, by file and line. liaison policy check finds the same on your machine. Mend it and bring it again."}
 	OrderRefused = ProblemType{"order-refused", http.StatusUnprocessableEntity, "The order is refused",
 		"The order to erase cannot take effect; nothing was erased. It is for another exchange, was signed more than a week ago, or was signed and brought by one person. The detail says what, the fix what to do."}
+	SearchTooWide = ProblemType{"search-too-wide", http.StatusUnprocessableEntity, "The search is too wide",
+		"The search did not end within two seconds and was stopped. Narrow the time or the filter, or ask for fewer counts. After a start the index of an old log may still be being built: then the same search is quick some minutes later."}
 	RateLimited = ProblemType{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"A limit of your agency or identity is reached: `limit` says which, and how much it allows in how many seconds. Nothing of the request happened. Repeat it after the time in Retry-After. RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10) say in every answer what remains."}
 	Unavailable = ProblemType{"unavailable", http.StatusServiceUnavailable, "Unavailable for now",
@@ -67,7 +69,7 @@ var (
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
 		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, Misdirected, EnvelopeRejected,
-		PackageInvalid, KeyRefused, ListRefused, PolicyRefused, OrderRefused, RateLimited, Unavailable, Internal}
+		PackageInvalid, KeyRefused, ListRefused, PolicyRefused, OrderRefused, SearchTooWide, RateLimited, Unavailable, Internal}
 }
 
 // URI returns the value of a problem's member `type`.

@@ -18,8 +18,13 @@ import (
 // Entries reads the own agency's audit log in the order of seq, from the one after `after`, under a consultation for the log.
 // It ends at the first error, which it yields. What it yields is not verified: give it to audit.VerifyOwner.
 func (c *Client) Entries(ctx context.Context, consultation string, after uint64) iter.Seq2[audit.Item, error] {
+	return c.EntriesOf(ctx, consultation, "", after)
+}
+
+// EntriesOf is Entries of the log of any owner that the registry lets the caller read; "" is the own agency.
+func (c *Client) EntriesOf(ctx context.Context, consultation, owner string, after uint64) iter.Seq2[audit.Item, error] {
 	raw := pages(cursor(after), func(after string) ([]api.AuditItem, string, error) {
-		page, err := c.entries(ctx, consultation, after, 0)
+		page, err := c.entries(ctx, consultation, owner, after, 0)
 		return page.Items, page.Next, err
 	})
 	return func(yield func(audit.Item, error) bool) {
@@ -39,7 +44,7 @@ func (c *Client) Entries(ctx context.Context, consultation string, after uint64)
 // EntriesPage reads at most limit entries of the own agency's audit log, from the one after `after`: no more is shown, and
 // recorded as shown, than is asked for. It reports whether there are more. They are not verified.
 func (c *Client) EntriesPage(ctx context.Context, consultation string, after uint64, limit int) (items []audit.Item, more bool, err error) {
-	page, err := c.entries(ctx, consultation, cursor(after), limit)
+	page, err := c.entries(ctx, consultation, "", cursor(after), limit)
 	if err != nil {
 		return nil, false, err
 	}
@@ -60,8 +65,11 @@ func cursor(after uint64) string {
 	return strconv.FormatUint(after, 10)
 }
 
-func (c *Client) entries(ctx context.Context, consultation, after string, limit int) (page api.AuditPage, err error) {
+func (c *Client) entries(ctx context.Context, consultation, owner, after string, limit int) (page api.AuditPage, err error) {
 	k := get(api.RouteAuditEntries, url.Values{})
+	if owner != "" {
+		k.query.Set("owner", owner)
+	}
 	if after != "" {
 		k.query.Set("after", after)
 	}

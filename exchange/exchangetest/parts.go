@@ -2,6 +2,7 @@ package exchangetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/node"
+	"github.com/liaison-exchange/liaison/exchange/search"
 	"github.com/liaison-exchange/liaison/exchange/store"
 	"github.com/liaison-exchange/liaison/policy"
 )
@@ -24,7 +26,8 @@ type Parts struct {
 	Journal *exchange.Journal
 	Policy  *policy.Engine
 	Service *exchange.Service
-	Dir     string // of the state
+	Dir     string        // of the state
+	Index   *search.Index // call Round to bring it up to date
 
 	x *Exchange
 }
@@ -88,7 +91,11 @@ func (p *Parts) openService(nc node.Config, rows exchange.Store) {
 	x.must(err)
 	trust, err := certs.TrustFiles{Anchors: nc.Anchors, Operator: operator, Revocations: certs.RevocationConfig{Dir: nc.Revocations}}.Load(nil, x.Clock.Now())
 	x.must(err)
-	p.Service, err = exchange.NewService(context.Background(), exchange.Config{Operator: nc.Operator, Store: rows, Blobs: p.Blobs,
+	key, err := search.LoadKey(nc.LedgerKey+".search", rand.Read)
+	x.must(err)
+	p.Index, err = search.Open(search.Config{Dir: filepath.Join(nc.State, "search"), Key: key, View: exchange.ViewOfLog(rows), Log: x.logger()})
+	x.must(err)
+	p.Service, err = exchange.NewService(context.Background(), exchange.Config{Operator: nc.Operator, Store: rows, Blobs: p.Blobs, Index: p.Index,
 		Journal: p.Journal, Policy: p.Policy, Trust: func() *certs.Trust { return trust }, Clock: x.Clock.Now, Log: x.logger()})
 	x.must(err)
 	set, err := Policies()

@@ -24,6 +24,7 @@ import (
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/ratelimit"
+	"github.com/liaison-exchange/liaison/exchange/search"
 	"github.com/liaison-exchange/liaison/exchange/server"
 	"github.com/liaison-exchange/liaison/exchange/store"
 	"github.com/liaison-exchange/liaison/policy"
@@ -37,6 +38,7 @@ type Node struct {
 	policy  *policy.Engine
 	service *exchange.Service
 	server  *server.Server
+	search  *search.Index
 	closers []io.Closer // in the order of opening
 	api     net.Listener
 	admin   net.Listener
@@ -105,15 +107,19 @@ func (n *Node) openService(ctx context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, blobs)
+	if n.search, err = n.openIndex(state); err != nil {
+		return err
+	}
 	journal, err := exchange.OpenJournal(ctx, exchange.JournalConfig{Store: state, Signer: signer,
-		AnchorPath: n.cfg.LedgerKey + ".anchor", Clock: n.cfg.Clock, Log: n.log, Fatal: n.fail})
+		AnchorPath: n.cfg.LedgerKey + ".anchor", Clock: n.cfg.Clock, Log: n.log, Fatal: n.fail,
+		Observe: func(exchange.Batch) { n.search.Wake() }})
 	if err != nil {
 		return err
 	}
 	n.closers = append(n.closers, journal)
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
-		Policy: n.policy, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
+		Policy: n.policy, Index: n.search, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
 		CommonQuorum: n.cfg.CommonQuorum, Retention: exchange.Retention(n.cfg.Retention), Rates: n.cfg.Limits.table(),
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	if err != nil {
@@ -223,6 +229,7 @@ func (n *Node) serve() {
 		})
 	}
 	n.running.Go(n.sweep)
+	n.running.Go(n.index)
 	n.running.Go(n.watch)
 }
 

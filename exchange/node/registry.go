@@ -35,6 +35,9 @@ type Admission struct {
 	// Bindings say who the holders of keys are whose certificates have no
 	// SPIFFE ID: issuer and key as "certs show" prints them, role and name.
 	Bindings []Binding `yaml:"bindings,omitempty"`
+
+	// Supervises names the agencies whose logs this one's supervisors may read.
+	Supervises []string `yaml:"supervises,omitempty"`
 }
 
 // Binding is exchange.Binding in agency.yaml.
@@ -46,7 +49,7 @@ type Binding struct {
 }
 
 func (a Admission) standing() exchange.Standing {
-	s := exchange.Standing{Roles: a.Roles, Suspended: a.Suspended}
+	s := exchange.Standing{Roles: a.Roles, Suspended: a.Suspended, Supervises: a.Supervises}
 	for _, b := range a.Bindings {
 		s.Bindings = append(s.Bindings, exchange.Binding(b))
 	}

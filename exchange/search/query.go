@@ -12,7 +12,7 @@ import (
 
 // The bounds of a query.
 const (
-	MaxLength = 4096 // bytes
+	MaxLength = 2048 // bytes
 	MaxTerms  = 64
 	MaxDepth  = 16  // parentheses and NOTs within each other
 	MaxValue  = 512 // characters

@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
@@ -418,6 +421,7 @@ func testLog(t *testing.T, w *wire) {
 	for _, path := range []string{api.AuditEntryPath("lv/vp", 1), api.AuditEntryPath("ee/pbgb", 1<<40), api.RouteAuditEntries + "/ee/pbgb/0", api.RouteAuditEntries + "/ee/pbgb/02"} {
 		dpo.get(path, api.HeaderConsultation, consultation).want(t, http.StatusNotFound)
 	}
+	testSearch(t, dpo, consultation)
 	dpo.get(api.RouteAuditEntries).want(t, http.StatusForbidden)
 	dpo.get(api.AuditEntryPath("ee/pbgb", 1)).want(t, http.StatusForbidden)
 
@@ -435,6 +439,48 @@ func testLog(t *testing.T, w *wire) {
 	}
 	for _, path := range []string{"/log/tile/0/001", "/log/tile/8/0/000", "/log/tile/0/0", "/log/tile/00/000", "/log/tile/0/000.p/256", "/log/tile/63/x999/x999/999"} {
 		ee.get(path).want(t, http.StatusNotFound)
+	}
+}
+
+// testSearch searches the log: two packages were sent to lv/vp.
+func testSearch(t *testing.T, dpo *caller, consultation string) {
+	search := func(query string) reply {
+		return dpo.get(api.RouteAuditEntries+"?"+query, api.HeaderConsultation, consultation)
+	}
+	sent := "q=" + url.QueryEscape(`action:package.send (recipient:lv/vp OR recipient:it/dcpc) -purpose:none_such*`)
+	if r := search(sent).want(t, http.StatusBadRequest); !strings.Contains(string(r.body), "q, character 69: purpose is never") {
+		t.Errorf("%s", r.body)
+	}
+	sent = "q=" + url.QueryEscape(`action:package.send outcome:delivered (recipient:lv/vp OR recipient:it/dcpc) -urgency:urgent`)
+	var page, first, second api.AuditPage
+	search(sent+"&from=2020-01-01&facets=outcome,recipient&top=3&histogram=day").want(t, http.StatusOK).decode(t, &page)
+	if c := page.Counts; len(page.Items) < 2 || c == nil || c.Hits != uint64(len(page.Items)) || len(c.Facets) != 2 || c.Facets[0].Values[0].Value != "delivered" || len(c.Histogram) != 1 {
+		t.Errorf("%+v", page)
+	}
+	search(sent+"&order=newest&limit=1").want(t, http.StatusOK).decode(t, &first)
+	search(sent+"&order=newest&limit=1&before="+first.Next).want(t, http.StatusOK).decode(t, &second)
+	if len(first.Items) != 1 || len(second.Items) != 1 || first.Items[0].Seq <= second.Items[0].Seq || first.Counts != nil {
+		t.Errorf("%+v, then %+v", first, second)
+	}
+	for _, query := range []string{"owner=lv/vp", "owner=lv/vp&q=outcome:denied&facets=outcome", "owner=xx/none"} {
+		search(query).want(t, http.StatusNotFound)
+	}
+	for _, query := range []string{"q=denied", "q=", "from=yesterday", "to=2026-13-01", "from=2026-11-02&to=2026-11-01", "facets=officer", "facets=outcome,outcome", "facets=colour", "histogram=minute", "order=random",
+		"before=0", "top=0", "top=101", "owner=EE", "q=" + strings.Repeat("x", 3000)} {
+		search(query).want(t, http.StatusBadRequest)
+	}
+}
+
+// A search that takes too long is refused, and no fault.
+func testSearchTooWide(t *testing.T, w *wire) {
+	s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange {
+		x.(*exchange.Service).SearchTime = time.Nanosecond
+		return x
+	})
+	dpo := s.as("ee/pbgb", "dpo")
+	r := dpo.get(api.RouteAuditEntries+"?q=outcome:denied", api.HeaderConsultation, dpo.consult("")).want(t, http.StatusUnprocessableEntity)
+	if r.problem() != "search-too-wide" || !strings.Contains(string(r.body), "narrow") {
+		t.Errorf("%s", r.body)
 	}
 }
 

@@ -123,7 +123,7 @@ func putAdmission(c *call) error {
 		return err
 	}
 	set, err := c.s.cfg.Exchange.SetAdmission(c.r.Context(), c.caller, c.agencyID(),
-		exchange.Standing{Roles: asked.Roles, Suspended: asked.Suspended, Bindings: bindingsAsked(asked.Bindings)}, asked.Reason)
+		exchange.Standing{Roles: asked.Roles, Suspended: asked.Suspended, Bindings: bindingsAsked(asked.Bindings), Supervises: asked.Supervises}, asked.Reason)
 	if err != nil {
 		return err
 	}
@@ -136,10 +136,10 @@ func putAdmission(c *call) error {
 
 func admissionOf(a *exchange.Admission) api.Admission {
 	out := api.Admission{Agency: a.Agency, Roles: append([]string{}, a.Roles...), Suspended: a.Suspended,
-		Bindings: bindingsOf(a.Bindings), Receipt: a.Receipt.Encode()}
+		Bindings: bindingsOf(a.Bindings), Supervises: a.Supervises, Receipt: a.Receipt.Encode()}
 	if p := a.Proposal; p != nil {
 		out.Proposal = &api.Proposal{Roles: append([]string{}, p.Roles...), Suspended: p.Suspended,
-			Bindings: bindingsOf(p.Bindings), By: p.By, Reason: p.Reason,
+			Bindings: bindingsOf(p.Bindings), Supervises: p.Supervises, By: p.By, Reason: p.Reason,
 			Since: timeOf(p.At), Expires: timeOf(p.Expires())}
 	}
 	return out

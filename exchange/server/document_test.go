@@ -83,8 +83,9 @@ var prosed = map[string]prose{
 	"openConsultation": {summary: "Say who reads, and why", role: "unit, dpo, supervisor", answers: []int{201},
 		text:     "LED art 25. With `package` for the content of that package, 15 minutes (unit); without it for the log, 8 hours (dpo, supervisor).",
 		problems: []api.ProblemType{api.NotFound}},
-	"listEntries": {summary: "Read one's own agency's log", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
-		text: "In the order of seq, under a consultation of the log.", problems: []api.ProblemType{api.ConsultationRequired}},
+	"listEntries": {summary: "Read or search a log", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
+		text:     "Under a consultation of the log: that of one's own agency, or with `owner` one that the registry lets a supervisor read. Without any of q, from, to, before, order, facets, top, histogram: all entries in the order of seq, erased ones too. With one of them a search: entries that match the query `q` (fields as in `liaison audit search --help`: outcome:denied (recipient:lv/vp OR recipient:it/dcpc) -purpose:prevention) from a time or date until another. `facets` are fields between commas, of which the `top` most frequent values are counted, `histogram` an interval (hour, day, week, month, year); both count all hits. Erased entries match nothing. A search leaves an entry with its filter and what it showed, whatever it found.",
+		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound, api.SearchTooWide}},
 	"getEntry": {summary: "Read one entry", role: roleReader, answers: []int{200}, headers: []string{api.HeaderConsultation},
 		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound}},
 	"getExport": {summary: "Export entries of one's own agency's log", role: roleReader, answers: []int{200}, media: api.MediaLines, also: api.MediaCSV,
@@ -242,13 +243,15 @@ func requestOf(s *schemas, op operation) schema {
 
 var pathParameter = regexp.MustCompile(`\{([a-z]+)\}`)
 
-// parameterSchemas are those of parameters by name.
+// parameterSchemas are those of parameters by name, or by operation and name.
 var parameterSchemas = map[string]schema{
 	"id": text(patternUUID), "n": {"type": "integer", "minimum": 0, "maximum": 63}, "j": text(`^[a-z0-9-]{1,63}$`), "a": text(`^[a-z0-9-]{1,63}$`),
 	"kid": text(patternDigest), "seq": {"type": "integer", "minimum": 1}, "path": {"type": "string"}, "type": text(`^[a-z-]+$`),
 	"q": {"type": "string", "minLength": 1, "maxLength": 2048}, "last": text(`^[1-9][0-9]{0,18}$`),
 	"report": words(report.Names()...), "from": moment(), "to": moment(), "key": {"type": "string", "maxLength": 256}, "host": {"type": "string", "maxLength": 256}, "format": words("jsonl", "csv"),
 	"box": words("inbox", "outbox"), "state": words(outcomes...), "due_before": moment(), "on": moment(), "until": moment(), "since": moment(), "compromised": moment(), "after": text(`^(0|[1-9][0-9]{0,18})$`),
+	"owner": text(patternAgency), "listEntries.q": {"type": "string", "minLength": 1, "maxLength": 2048}, "listEntries.from": text(patternWhen), "listEntries.to": text(patternWhen), "before": text(patternCursor), "order": words("oldest", "newest"),
+	"facets": text(`^[a-z_]+(,[a-z_]+){0,7}$`), "top": {"type": "integer", "minimum": 1, "maximum": 100, "default": 10}, "histogram": words("hour", "day", "week", "month", "year"),
 	"limit":                {"type": "integer", "minimum": 1, "maximum": maxPage, "default": defaultPage},
 	api.HeaderConsultation: text(patternUUID), "Range": text(`^bytes=([0-9]+-[0-9]*|-[0-9]+)$`),
 }
@@ -256,7 +259,11 @@ var parameterSchemas = map[string]schema{
 func parametersOf(op operation, p prose) []any {
 	var out []any
 	add := func(name, in string, required bool) {
-		out = append(out, schema{"name": name, "in": in, "required": required, "schema": parameterSchemas[name]})
+		means, ok := parameterSchemas[op.id+"."+name]
+		if !ok {
+			means = parameterSchemas[name]
+		}
+		out = append(out, schema{"name": name, "in": in, "required": required, "schema": means})
 	}
 	for _, m := range pathParameter.FindAllStringSubmatch(op.route, -1) {
 		add(m[1], "path", true)

@@ -27,7 +27,8 @@ type Exchange interface {
 	Consult(ctx context.Context, c exchange.Caller, r exchange.ConsultationRequest) (*exchange.Consultation, error)
 	Content(ctx context.Context, c exchange.Caller, id, consultation string) (exchange.Blob, error)
 	Attachment(ctx context.Context, c exchange.Caller, id string, n int, consultation string) (exchange.Blob, error)
-	Entries(ctx context.Context, c exchange.Caller, consultation string, after uint64, limit int) (*exchange.EntriesPage, error)
+	Entries(ctx context.Context, c exchange.Caller, consultation, owner string, after uint64, limit int) (*exchange.EntriesPage, error)
+	Search(ctx context.Context, c exchange.Caller, consultation string, r exchange.SearchRequest) (*exchange.SearchPage, error)
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
 	Statistics(ctx context.Context, c exchange.Caller, consultation string, q exchange.StatisticsQuery, tell exchange.StatisticsTeller) error

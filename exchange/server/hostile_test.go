@@ -34,7 +34,7 @@ func TestHostile(t *testing.T) {
 		run  func(*testing.T, *wire)
 	}{
 		{"smuggling", testSmuggling}, {"headers", testHeaders}, {"slow", testSlow}, {"lengths", testLengths}, {"continue", testContinue},
-		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"hosts", testHosts}, {"shares", testShares}, {"large", testLarge}, {"source", testSourceOfHandshakes}, {"handshake time", testHandshakeTime}, {"identity", testConnectionsOfAnIdentity}, {"chatter", testChatter}, {"revocation", testRevocation}, {"revocation under upload", testRevocationUnderUpload}, {"options of all", testOptionsOfAll}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
+		{"overload", testOverload}, {"faults", testFaults}, {"everything fails", testEverythingFails}, {"search too wide", testSearchTooWide}, {"hosts", testHosts}, {"shares", testShares}, {"large", testLarge}, {"source", testSourceOfHandshakes}, {"handshake time", testHandshakeTime}, {"identity", testConnectionsOfAnIdentity}, {"chatter", testChatter}, {"revocation", testRevocation}, {"revocation under upload", testRevocationUnderUpload}, {"options of all", testOptionsOfAll}, {"retired keys", testRetiredKeys}, {"no TLS", testNoTLS}, {"drain", testDrain}, {"drain cut off", testDrainCutOff}, {"admin", testAdmin},
 		{"slow reader", func(t *testing.T, w *wire) { testSlowReader(t, w, large.JTI) }},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, w.in(t)) })
@@ -363,7 +363,11 @@ func (failing) DecisionInput(context.Context, exchange.Caller, string, string) (
 	return nil, errFailing
 }
 
-func (failing) Entries(context.Context, exchange.Caller, string, uint64, int) (*exchange.EntriesPage, error) {
+func (failing) Entries(context.Context, exchange.Caller, string, string, uint64, int) (*exchange.EntriesPage, error) {
+	return nil, errFailing
+}
+
+func (failing) Search(context.Context, exchange.Caller, string, exchange.SearchRequest) (*exchange.SearchPage, error) {
 	return nil, errFailing
 }
 

@@ -40,7 +40,7 @@ var operations = []operation{
 	{id: "getPolicyDecision", method: http.MethodGet, route: api.RoutePolicyDecision, handle: getPolicyDecision},
 	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
 
-	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"after", "limit"}, limit: exchange.LimitSearches, handle: listEntries},
+	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"owner", "q", "from", "to", "after", "before", "order", "limit", "facets", "top", "histogram"}, limit: exchange.LimitSearches, handle: listEntries},
 	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, limit: exchange.LimitSearches, handle: getEntry},
 	{id: "orderErasure", method: http.MethodPost, route: api.RouteErasures, media: api.MediaJOSE, limit: exchange.LimitChanges, handle: orderErasure},
 	{id: "previewErasures", method: http.MethodGet, route: api.RouteErasures, query: []string{"on", "limit"}, limit: exchange.LimitSearches, handle: previewErasures},

@@ -36,6 +36,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.NoConsultation:  api.ConsultationRequired,
 	exchange.TooLarge:        api.TooLarge,
 	exchange.Unsupported:     api.UnsupportedMediaType,
+	exchange.SearchTooWide:   api.SearchTooWide,
 	exchange.RateLimited:     api.RateLimited,
 	exchange.Unavailable:     api.Unavailable,
 	methodNotAllowed:         api.MethodNotAllowed,

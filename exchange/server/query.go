@@ -5,9 +5,12 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange/search"
 )
 
 // checkQuery refuses a query that is more than the named parameters, each at
@@ -63,6 +66,36 @@ func (p *parameters) number(name string, otherwise, least, most uint64) uint64 {
 		p.fail(name, fmt.Sprintf("a decimal from %d to %d", least, most))
 	}
 	return n
+}
+
+// agency is an agency's id, empty when it is absent.
+func (p *parameters) agency(name string) string {
+	v := p.values.Get(name)
+	if v == "" {
+		return ""
+	}
+	if _, _, err := certs.ParseAgencyID(v); err != nil {
+		p.fail(name, "an agency as in ee/pbgb")
+	}
+	return v
+}
+
+// list are words between commas.
+func (p *parameters) list(name string) []string {
+	v := p.values.Get(name)
+	if v == "" {
+		return nil
+	}
+	return strings.Split(v, ",")
+}
+
+// interval is the width of a histogram's bars, empty when it is absent.
+func (p *parameters) interval(name string) search.Interval {
+	v := search.Interval(p.values.Get(name))
+	if v != "" && !slices.Contains(search.Intervals, v) {
+		p.fail(name, fmt.Sprintf("one of %q", search.Intervals))
+	}
+	return v
 }
 
 // moment is an RFC 3339 time in UTC, the zero time when it is absent.

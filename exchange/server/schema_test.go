@@ -23,6 +23,7 @@ const (
 	patternDigest  = `^[A-Za-z0-9_-]{43}$`
 	patternBase64  = `^[A-Za-z0-9_-]+$`
 	patternTime    = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z$`
+	patternWhen    = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$` // a date, or an RFC 3339 time
 	patternCursor  = `^[1-9][0-9]{0,18}$`
 	patternReceipt = `^c2sp\.org/tlog-proof@v1\n`
 )
@@ -68,6 +69,7 @@ var refined = map[string]schema{
 	"PolicyChange.outcome": words("active", "repeated", "waiting"), ".kid": text(patternDigest), ".common": text(patternDigest), ".declared": text(patternDigest),
 	".rules": text(patternDigest), "PolicyVote.proposal": text(patternDigest), ".since": moment(), "PolicyVote.by": text(`^(spiffe://|[a-z0-9-]+/[a-z0-9-]+$)`), ".back_to": {"type": "integer", "minimum": 1},
 	"PolicyFinding.id": {"type": "string"}, "Policy.files": {"type": "object", "additionalProperties": schema{"type": "string"}}, ".needed": {"type": "integer", "minimum": 1},
+	"AuditBar.from": moment(), ".supervises": {"type": "array", "items": text(patternAgency), "uniqueItems": true},
 	".at": moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.kind": words("now_allowed", "now_pending", "now_denied", "obligations_changed"), "ReplayChange.action": words("send", "acknowledgement", "release", "dry_run"),
@@ -107,7 +109,7 @@ type schemas struct {
 }
 
 func newSchemas(t *testing.T) *schemas {
-	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/replay.go", "../api/shadow.go", "../api/statistics.go", "../api/problem.go")}
+	return &schemas{done: map[string]any{"JWK": jwk}, comments: comments(t, "../api/api.go", "../api/revocations.go", "../api/policies.go", "../api/explanation.go", "../api/replay.go", "../api/shadow.go", "../api/audit.go", "../api/statistics.go", "../api/problem.go")}
 }
 
 // of returns a reference to the schema of a type of package api.

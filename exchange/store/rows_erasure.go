@@ -13,9 +13,12 @@ import (
 // join pages, which copies the neighbours and leaves their old bytes in the
 // gap of the page that they left.
 
-// EraseEntries implements exchange.Writer.
+// EraseEntries implements exchange.Writer. What goes is noted for the search
+// index, which lies outside: from this commit on no search finds or counts it.
 func (t *transaction) EraseEntries(owner string, seqs []exchange.SeqRange, act int64) {
 	for _, r := range seqs {
+		t.write("INSERT INTO search_drops (owner, seq) SELECT owner, seq FROM entries WHERE owner = $1 AND seq BETWEEN $2 AND $3 AND entry IS NOT NULL ORDER BY seq",
+			owner, int64(r.From), int64(r.To))
 		t.write("UPDATE entries SET entry = NULL, salt = NULL, erased = $4 WHERE owner = $1 AND seq BETWEEN $2 AND $3 AND entry IS NOT NULL",
 			owner, int64(r.From), int64(r.To), act)
 	}

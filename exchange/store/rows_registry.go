@@ -48,14 +48,14 @@ func (r *rows) readRegistry(version int64) (*exchange.Registry, error) {
 func (r *rows) agencies() (all []exchange.Agency, err error) {
 	err = r.query(func(row *sql.Rows) error {
 		var a exchange.Agency
-		var roles, declared, competences, bindings string
+		var roles, declared, competences, bindings, supervises string
 		var suspended, undeclared int
-		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &bindings, &a.File, &undeclared)
+		err := row.Scan(&a.ID, &a.Jurisdiction, &a.Name, &a.Type, &roles, &declared, &competences, &suspended, &bindings, &a.File, &undeclared, &supervises)
 		if err != nil {
 			return err
 		}
 		a.Suspended, a.Undeclared = suspended != 0, undeclared != 0
-		for text, list := range map[*string]*[]string{&roles: &a.Roles, &declared: &a.Declared, &competences: &a.Competences} {
+		for text, list := range map[*string]*[]string{&roles: &a.Roles, &declared: &a.Declared, &competences: &a.Competences, &supervises: &a.Supervises} {
 			if *list, err = parseList[string](*text); err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (r *rows) agencies() (all []exchange.Agency, err error) {
 		}
 		all = append(all, a)
 		return nil
-	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file, undeclared FROM agencies ORDER BY id")
+	}, "SELECT id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file, undeclared, supervises FROM agencies ORDER BY id")
 	return all, err
 }
 
@@ -89,48 +89,52 @@ func (t *transaction) PutAgency(a exchange.Agency) {
 	declared, err2 := listText(a.Declared)
 	competences, err3 := listText(a.Competences)
 	bindings, err4 := listText(a.Bindings)
-	if err = errors.Join(err, err2, err3, err4); err != nil {
+	supervises, err5 := listText(a.Supervises)
+	if err = errors.Join(err, err2, err3, err4, err5); err != nil {
 		t.fail(err)
 		return
 	}
-	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file, undeclared)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
+	t.write(`INSERT INTO agencies (id, jurisdiction, name, type, roles, declared, competences, suspended, bindings, file, undeclared, supervises)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (id) DO UPDATE SET jurisdiction = excluded.jurisdiction, name = excluded.name,
 		type = excluded.type, roles = excluded.roles, declared = excluded.declared, competences = excluded.competences,
-		suspended = excluded.suspended, bindings = excluded.bindings, file = excluded.file, undeclared = excluded.undeclared`,
-		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), bindings, a.File, flag(a.Undeclared))
+		suspended = excluded.suspended, bindings = excluded.bindings, file = excluded.file, undeclared = excluded.undeclared,
+		supervises = excluded.supervises`,
+		a.ID, a.Jurisdiction, a.Name, a.Type, roles, declared, competences, flag(a.Suspended), bindings, a.File, flag(a.Undeclared), supervises)
 	t.moveRegistry()
 }
 
 // Proposal implements exchange.Reader.
 func (r *rows) Proposal(agency string) (*exchange.Proposal, error) {
 	p := exchange.Proposal{Agency: agency}
-	var roles, bindings string
+	var roles, bindings, supervises string
 	var suspended int
 	var at int64
-	found, err := r.one([]any{&roles, &suspended, &bindings, &p.By, &p.Reason, &at},
-		"SELECT roles, suspended, bindings, identity, reason, at FROM proposals WHERE agency = $1", agency)
+	found, err := r.one([]any{&roles, &suspended, &bindings, &supervises, &p.By, &p.Reason, &at},
+		"SELECT roles, suspended, bindings, supervises, identity, reason, at FROM proposals WHERE agency = $1", agency)
 	if err != nil || !found {
 		return nil, err
 	}
 	p.Suspended, p.At = suspended != 0, fromMillis(at)
-	var err2 error
+	var err2, err3 error
 	p.Roles, err = parseList[string](roles)
 	p.Bindings, err2 = parseList[exchange.Binding](bindings)
-	return &p, errors.Join(err, err2)
+	p.Supervises, err3 = parseList[string](supervises)
+	return &p, errors.Join(err, err2, err3)
 }
 
 // PutProposal implements exchange.Writer.
 func (t *transaction) PutProposal(p exchange.Proposal) {
 	roles, err := listText(p.Roles)
 	bindings, err2 := listText(p.Bindings)
-	if err = errors.Join(err, err2); err != nil {
+	supervises, err3 := listText(p.Supervises)
+	if err = errors.Join(err, err2, err3); err != nil {
 		t.fail(err)
 		return
 	}
-	t.write(`INSERT INTO proposals (agency, roles, suspended, bindings, identity, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (agency) DO UPDATE SET roles = excluded.roles, suspended = excluded.suspended, bindings = excluded.bindings,
+	t.write(`INSERT INTO proposals (agency, roles, suspended, bindings, supervises, identity, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (agency) DO UPDATE SET roles = excluded.roles, suspended = excluded.suspended, bindings = excluded.bindings, supervises = excluded.supervises,
 		identity = excluded.identity, reason = excluded.reason, at = excluded.at`,
-		p.Agency, roles, flag(p.Suspended), bindings, p.By, p.Reason, millis(p.At))
+		p.Agency, roles, flag(p.Suspended), bindings, supervises, p.By, p.Reason, millis(p.At))
 }
 
 // DropProposal implements exchange.Writer.

@@ -90,7 +90,7 @@ func TestAnothersInbox(t *testing.T) {
 			{who, http.MethodPatch, "/v1/packages/" + id, nil, http.StatusMethodNotAllowed}, {who, http.MethodDelete, "/v1/packages/" + id, nil, http.StatusMethodNotAllowed},
 			{who, http.MethodGet, "/v1/packages", http.Header{"X-Http-Method-Override": {"DELETE"}, "X-Forwarded-Client-Cert": {"URI=spiffe://lv/vp/unit/demo"}, "X-Agency": {"lv/vp"}, "Forwarded": {"for=lv"}}, http.StatusOK},
 			{who, http.MethodGet, "/v1/packages/" + id, http.Header{"X-Original-Url": {"/v1/packages"}, "X-Rewrite-Url": {"/v1/packages"}, "X-Forwarded-Client-Cert": {"URI=spiffe://lv/vp/unit/demo"}}, http.StatusNotFound},
-			{reader, http.MethodGet, "/v1/audit/entries?owner=lv/vp", log, http.StatusBadRequest}, {reader, http.MethodGet, "/v1/audit/entries?agency=lv/vp&after=0", log, http.StatusBadRequest},
+			{reader, http.MethodGet, "/v1/audit/entries?owner=lv/vp", log, http.StatusNotFound}, {reader, http.MethodGet, "/v1/audit/entries?owner=lv/vp&q=outcome:*&facets=recipient", log, http.StatusNotFound}, {reader, http.MethodGet, "/v1/audit/entries?owner=xx/none&histogram=day", log, http.StatusNotFound}, {reader, http.MethodGet, "/v1/audit/entries?agency=lv/vp&after=0", log, http.StatusBadRequest},
 			{reader, http.MethodGet, "/v1/audit/entries?after=0&after=1", log, http.StatusBadRequest}, {reader, http.MethodGet, "/v1/audit/entries/lv/vp", log, http.StatusNotFound},
 			{reader, http.MethodGet, "/v1/audit/entries/lv/vp/1", log, http.StatusNotFound}, {reader, http.MethodGet, "/v1/audit/entries/lv%2Fvp/1", log, http.StatusNotFound},
 			{reader, http.MethodGet, "/v1/audit/entries/by/mia/..;/lv/vp/1", log, http.StatusNotFound}, {reader, http.MethodGet, "/v1/audit/entries/by/../lv/vp/1", log, http.StatusNotFound},
