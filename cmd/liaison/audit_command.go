@@ -26,7 +26,7 @@ their own agency only. Reading it is an entry in it, too.`,
 	}
 	c.AddCommand(newAuditShow(env), newAuditSearch(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
 	c.AddCommand(newAuditStatistics(env), newAuditExport(env))
-	c.AddCommand(newAuditErase(env), newAuditHold(env))
+	c.AddCommand(newAuditErase(env), newAuditHold(env), newAuditSubject(env))
 	return c
 }
 

@@ -22,7 +22,7 @@ func groups(env *environment) []group {
 		{"exchange", "Send and receive:", []*cobra.Command{newSend(env), newInbox(env), newShow(env), newOpen(env)}},
 		{"proof", "Prove and review:", []*cobra.Command{newReceipt(env), newAudit(env)}},
 		{"policy", "Write policy:", []*cobra.Command{newPolicy(env)}},
-		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newCerts(env), newKeys(env)}},
+		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newCerts(env), newKeys(env), newSubjects(env)}},
 		{"operate", "Run an exchange:", []*cobra.Command{
 			newDemo(env), newServe(env), newDoctor(env), newAgencies(env), newLimits(env), newLoadtest(env), newVersion(env),
 		}},

@@ -27,6 +27,7 @@ type sending struct {
 	profileFlags
 	officerFlags
 	to, attach, text         []string
+	persons                  []string
 	meta, statement, subject string
 	structured, format       string
 	receipt, again           string
@@ -73,6 +74,7 @@ schema at /schemas/meta. --statement is YAML or JSON with any of approvals
 	f.StringVar(&s.meta, "meta", "", "file with the package's codes, YAML or JSON")
 	f.StringArrayVar(&s.attach, "attach", nil, "file to attach, of any size; repeat for more")
 	f.StringVar(&s.statement, "statement", "", "file with approvals, subject_refs and texts, YAML or JSON")
+	f.StringArrayVar(&s.persons, "person", nil, `whom it is about, "NAME|BIRTHDATE" or @FILE: only a reference that your agency can read goes out; repeat for more`)
 	f.StringArrayVar(&s.text, "text", nil, "explain a member of meta, as NAME=TEXT; repeat for more")
 	f.StringVar(&s.subject, "subject", "", "subject line of the message, encrypted")
 	f.StringVar(&s.structured, "structured", "", "JSON file with a structured body, encrypted")
@@ -208,8 +210,9 @@ func (s *sending) readMeta(in *client.SendInput) error {
 }
 
 func (s *sending) readStatement(in *client.SendInput) error {
-	if s.statement == "" {
-		return nil
+	refs, err := s.subjectRefs()
+	if in.SubjectRefs = refs; err != nil || s.statement == "" {
+		return err
 	}
 	raw, err := readDocument(s.statement)
 	if err != nil {
@@ -225,7 +228,7 @@ func (s *sending) readStatement(in *client.SendInput) error {
 	if err := d.Decode(&file); err != nil {
 		return usageError(fmt.Errorf("%s: %w", s.statement, err), "give an object with any of approvals, subject_refs and texts")
 	}
-	in.Approvals, in.SubjectRefs, in.Texts = file.Approvals, file.SubjectRefs, file.Texts
+	in.Approvals, in.SubjectRefs, in.Texts = file.Approvals, append(in.SubjectRefs, file.SubjectRefs...), file.Texts
 	return nil
 }
 
