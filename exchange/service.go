@@ -129,6 +129,9 @@ func (s *Service) Close() error {
 // Origin is the ledger's origin, which manifests and acknowledgements name.
 func (s *Service) Origin() string { return s.origin }
 
+// LedgerSize is how many entries the ledger has, by its newest signed head.
+func (s *Service) LedgerSize() int64 { return s.Journal.current.Load().Size }
+
 // Registry returns the directory: what every party may read. No entry.
 func (s *Service) Registry(context.Context) (*Registry, error) { return s.registry.Load(), nil }
 

@@ -130,6 +130,9 @@ type Reader interface {
 	Drops(after int64, limit int) ([]search.Drop, error)
 	Entry(owner string, seq uint64) (*EntryRow, error)
 	EntryAt(index int64) (*EntryRow, error)
+	// EntriesFrom returns entries of all owners from an index on, in the order
+	// of the ledger.
+	EntriesFrom(index int64, limit int) ([]EntryRow, error)
 	// Last returns seq and commitment of the owner's newest entry, zero if none.
 	Last(owner string) (uint64, audit.Commitment, error)
 

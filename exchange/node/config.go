@@ -123,6 +123,9 @@ type Config struct {
 	// node counts for itself.
 	Redis *Redis `yaml:"redis,omitempty"`
 
+	// SIEM is who is told of every entry, for security monitoring. Absent: nobody.
+	SIEM *SIEM `yaml:"siem,omitempty"`
+
 	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
 	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
 
@@ -191,6 +194,9 @@ func (c *Config) resolve(dir string) {
 	if r := c.Redis; r != nil {
 		r.resolve(dir)
 	}
+	if s := c.SIEM; s != nil {
+		s.resolve(dir)
+	}
 	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry, &c.PolicyFiles} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -219,7 +225,7 @@ func (c Config) Check() error {
 	if err := exchange.Retention(c.Retention).Check(); err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
-	return errors.Join(c.Limits.check(), c.Disk.check(), c.Redis.check(), c.checkRevocations(), c.checkAdmin())
+	return errors.Join(c.Limits.check(), c.Disk.check(), c.Redis.check(), c.SIEM.check(), c.checkRevocations(), c.checkAdmin())
 }
 
 // longestPoll leaves time to close connections within five seconds.

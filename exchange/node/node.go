@@ -26,6 +26,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/ratelimit"
 	"github.com/liaison-exchange/liaison/exchange/search"
 	"github.com/liaison-exchange/liaison/exchange/server"
+	"github.com/liaison-exchange/liaison/exchange/siem"
 	"github.com/liaison-exchange/liaison/exchange/store"
 	"github.com/liaison-exchange/liaison/policy"
 )
@@ -48,6 +49,7 @@ type Node struct {
 	loading     sync.Mutex // one load of trust at a time; guards revocations and bound
 	revocations revocations
 	policies    policyFiles
+	siem        *siem.Feed // nil: nobody is told
 	disk        *disk
 	bound       int64 // version of the registry whose bindings are in force
 
@@ -179,6 +181,11 @@ func (n *Node) openServer(context.Context) error {
 		registry.MustRegister(shared)
 		warnings = append(warnings, server.Check{Name: "limits", Run: func(context.Context) error { return shared.Status() }})
 	}
+	told, err := n.openSIEM(registry)
+	if err != nil {
+		return err
+	}
+	warnings = append(warnings, told...)
 	limits := n.cfg.Limits.server(n.cfg.AttachmentLimit, files)
 	n.server, err = server.New(server.Config{Exchange: n.service, Gatekeeper: n.gate,
 		Limits: limits, Limiter: limiter, Metrics: metrics, Gatherer: registry,
@@ -231,6 +238,9 @@ func (n *Node) serve() {
 	n.running.Go(n.sweep)
 	n.running.Go(n.index)
 	n.running.Go(n.watch)
+	if n.siem != nil {
+		n.running.Go(n.feed)
+	}
 }
 
 // sweep erases what is due, and removes what broken uploads left: at the start

@@ -150,6 +150,11 @@ func (r *rows) EntryAt(index int64) (*exchange.EntryRow, error) {
 	return r.entry(entryColumns+"WHERE idx = $1", index)
 }
 
+// EntriesFrom implements exchange.Reader.
+func (r *rows) EntriesFrom(index int64, limit int) ([]exchange.EntryRow, error) {
+	return r.entries(entryColumns+"WHERE idx >= $1 ORDER BY idx LIMIT $2", index, limit)
+}
+
 func (r *rows) entry(query string, args ...any) (*exchange.EntryRow, error) {
 	all, err := r.entries(query, args...)
 	if err != nil || len(all) == 0 {

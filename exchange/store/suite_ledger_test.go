@@ -96,6 +96,9 @@ func testChains(t *testing.T, s exchange.Store) {
 		equal(t, "limit", len(must[[]exchange.EntryRow](t)(r.Entries("ee/pbgb", 0, 1))), 1)
 		equal(t, "entry by owner", *must[*exchange.EntryRow](t)(r.Entry("ee/pbgb", 2)), page[0])
 		equal(t, "entry by index", *must[*exchange.EntryRow](t)(r.EntryAt(2)), page[0])
+		equal(t, "entries of all from an index", must[[]exchange.EntryRow](t)(r.EntriesFrom(2, 2)), page)
+		equal(t, "entries at the end", len(must[[]exchange.EntryRow](t)(r.EntriesFrom(4, 10))), 1)
+		equal(t, "entries behind the end", len(must[[]exchange.EntryRow](t)(r.EntriesFrom(5, 10))), 0)
 		if c := audit.Commit(audit.Salt(page[0].Salt), page[0].Entry); c != page[0].Commitment {
 			t.Error("entry and salt do not make the commitment")
 		}
