@@ -261,18 +261,24 @@ func TestReplayOfErasedInputs(t *testing.T) {
 	}
 }
 
-// stopping ends something at a view of the store.
+// stopping ends something with a view of the store, before or after it.
 type stopping struct {
 	exchange.Store
-	left atomic.Int64
-	stop func()
+	left  atomic.Int64
+	after bool
+	stop  func()
 }
 
 func (s *stopping) View(ctx context.Context, f func(exchange.Reader) error) error {
-	if s.left.Add(-1) == 0 {
+	now := s.left.Add(-1) == 0
+	if now && !s.after {
 		s.stop()
 	}
-	return s.Store.View(ctx, f)
+	err := s.Store.View(ctx, f)
+	if now {
+		s.stop()
+	}
+	return err
 }
 
 // TestReplayIsStopped: a replay whose reader goes away ends, at whatever page,
@@ -285,7 +291,8 @@ func TestReplayIsStopped(t *testing.T) {
 	p := x.Parts(exchangetest.PartsConfig{Wrap: func(s exchange.Store) exchange.Store { wrapped.Store = s; return wrapped }})
 	recordMany(t, p, 1200, nil)
 	draft := draftOf(t, "ee", map[string]string{"send.rego": noMinors(), "ee_test.rego": ""})
-	for view := range 3 { // the bounds, the first page, the second
+	for _, view := range []int{0, 1, 2, 3, 3, 3, 3, 3} { // the bounds and the pages; and when all was read
+		wrapped.after = view == 3
 		ctx, cancel := context.WithCancel(t.Context())
 		wrapped.stop = cancel
 		err := p.Service.Replay(ctx, author(x, "ee/pbgb"), "ee", draft, time.Time{}, func() error { wrapped.left.Store(int64(view + 1)); return nil }, func(r exchange.Replayed) error {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -319,23 +321,23 @@ func TestBuildEndsInTime(t *testing.T) {
 // TestAtMost: all are done, and no more than that many at a time.
 func TestAtMost(t *testing.T) {
 	var running, most, done atomic.Int64
-	started, goOn := make(chan struct{}, 8), make(chan struct{})
-	go func() {
-		for range 3 {
-			<-started
-		}
-		close(goOn)
-	}()
-	atMost(3, strings.Split("abcdefgh", ""), func(string) {
+	met := make(chan struct{})
+	meet := sync.OnceFunc(func() { close(met) })
+	atMost(2, strings.Split("abcdefgh", ""), func(string) {
 		n := running.Add(1)
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
-		started <- struct{}{}
-		<-goOn
+		if n == 2 {
+			meet()
+		}
+		<-met // two are there
+		for range 1000 {
+			runtime.Gosched() // a third would come now
+		}
 		running.Add(-1)
 		done.Add(1)
 	})
-	if most.Load() != 3 || done.Load() != 8 {
+	if most.Load() != 2 || done.Load() != 8 {
 		t.Errorf("%d at a time, %d of 8", most.Load(), done.Load())
 	}
 }
