@@ -125,8 +125,15 @@ func (s *Service) Entry(ctx context.Context, c Caller, consultation, owner strin
 	return found, nil
 }
 
-// Checkpoint is the ledger's newest signed head. No entry.
-func (s *Service) Checkpoint(context.Context) ([]byte, error) { return s.Journal.Checkpoint(), nil }
+// Checkpoint is the ledger's newest signed head, with the cosignatures that
+// came for it. No entry.
+func (s *Service) Checkpoint(context.Context) ([]byte, error) {
+	head := s.Journal.Checkpoint()
+	if s.Witnesses != nil {
+		head = s.Witnesses.Merged(head)
+	}
+	return head, nil
+}
 
 // Tile returns a tile or an entry bundle of the ledger
 // (c2sp.org/tlog-tiles): commitments and hashes, nothing of any entry. What

@@ -68,6 +68,8 @@ const (
 	ActActivate  Action = "policy.activate"
 	ActGone      Action = "package.erased"
 	ActSupervise Action = "supervision.change" // who may read whose log
+
+	ActWitnesses Action = "witnesses.quorum" // missing for longer than the tolerance, or back
 )
 
 // permission says who may do an action, and which operation of LED art 25(1)

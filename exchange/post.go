@@ -75,6 +75,9 @@ func (p *posting) round(ctx context.Context, parts Parts) (*Accepted, error) {
 	if err := p.checkFresh(); err != nil {
 		return nil, p.fail(ctx, err)
 	}
+	if err := p.needWitnesses(); err != nil {
+		return nil, err
+	}
 	if err := p.afford(ctx, parts); err != nil {
 		return nil, p.fail(ctx, err)
 	}

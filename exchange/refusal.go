@@ -31,6 +31,7 @@ const (
 	Unsupported     Kind = "unsupported-media-type"
 	SearchTooWide   Kind = "search-too-wide" // it would take too long
 	RateLimited     Kind = "rate-limited"    // Reached says by what; no entry of its own
+	Unwitnessed     Kind = "unwitnessed"     // too few witnesses cosign; no entry of its own
 	Unavailable     Kind = "unavailable"     // nothing of it happened, or all of it
 )
 
@@ -47,7 +48,7 @@ type Refusal struct {
 	Receipt    *audit.Receipt   // with Denied
 	Package    *View            // with the Conflict of a changed decision
 	Reached    *Reached         // with RateLimited
-	RetryAfter time.Duration    // with RateLimited and Unavailable
+	RetryAfter time.Duration    // with RateLimited, Unwitnessed and Unavailable
 	Findings   []policy.Finding // with PolicyRefused: what is wrong, by input, file and line
 
 	Err error

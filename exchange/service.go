@@ -45,6 +45,8 @@ type Config struct {
 
 	// Retention says how long records are kept.
 	Retention Retention
+	// Witnesses cosign the ledger's heads. nil: nobody does.
+	Witnesses Witnesses
 
 	// Index is the search index of all logs; nil: each search reads the whole log.
 	Index *search.Index

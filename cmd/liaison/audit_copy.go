@@ -14,12 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
 )
 
 // The files of a copied log. Tiles lie under their own paths, tile/….
 const (
 	copiedCheckpoint = "checkpoint"
+	copiedWitnessed  = "witnessed"            // the newest head that witnesses cosigned; may be absent
 	copiedReceipt    = "consultation.receipt" // of the reading that made the copy
 	copiedEntries    = "entries.jsonl"        // as the API gives them, one a line
 )
@@ -171,7 +173,23 @@ func (v *verifying) fetchLog(ctx context.Context, c *client.Client, dir string) 
 	if err != nil {
 		return nil, err
 	}
-	return l, l.write(copiedCheckpoint, cp.Note)
+	if err := l.write(copiedCheckpoint, cp.Note); err != nil {
+		return nil, err
+	}
+	return l, l.fetchWitnessed(ctx, c, cp)
+}
+
+// fetchWitnessed keeps the newest head that witnesses cosigned, if there is
+// one that the checkpoint covers.
+func (l *logCopy) fetchWitnessed(ctx context.Context, c *client.Client, cp audit.Checkpoint) error {
+	witnessed, _, err := c.Witnessed(ctx)
+	if errors.Is(err, api.NotFound) || err == nil && witnessed.Size > cp.Size {
+		return nil // or it was cosigned a moment ago: the checkpoint's own cosignatures count
+	}
+	if err != nil {
+		return err
+	}
+	return l.write(copiedWitnessed, witnessed.Note)
 }
 
 // copyError says what is wrong with a directory that is no copy of a log.

@@ -64,7 +64,7 @@ func (p *provingEntry) run(ctx context.Context, c *client.Client, args []string)
 	if item.Owner != c.Agency() || item.Seq != no {
 		return verificationError(fmt.Errorf("entry %d of %q came instead of entry %d of %s", item.Seq, item.Owner, no, c.Agency()), audit.FaultSeq.Do())
 	}
-	head, err := c.Checkpoint(ctx)
+	head, err := c.ProofHead(ctx, item.Index)
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,13 @@ type auditReport struct {
 	Receipts  int    `json:"receipts"`       // that the log was held against
 	Seen      int64  `json:"seen,omitempty"` // size of the newest head that was verified before
 	// Witnesses are those whose cosignatures count, Witnessed how many of them
-	// cosigned the head.
-	Witnesses  int           `json:"witnesses"`
-	Witnessed  int           `json:"witnessed"`
-	Cosigned   []cosigned    `json:"cosigned,omitempty"`
-	Faults     []audit.Fault `json:"faults,omitempty"`
-	MoreFaults int           `json:"more_faults,omitempty"`
+	// cosigned the newest head that they did, which has WitnessedSize entries.
+	Witnesses     int           `json:"witnesses"`
+	Witnessed     int           `json:"witnessed"`
+	WitnessedSize int64         `json:"witnessed_size,omitempty"`
+	Cosigned      []cosigned    `json:"cosigned,omitempty"`
+	Faults        []audit.Fault `json:"faults,omitempty"`
+	MoreFaults    int           `json:"more_faults,omitempty"`
 }
 
 // cosigned is a cosignature that was verified.
@@ -76,7 +77,10 @@ func (r auditReport) witnessWords(now time.Time) string {
 	if r.Witnesses == 0 {
 		return "none known to you: that there is no second history only witnesses.yaml in the profile can tell"
 	}
-	text := fmt.Sprintf("%d of %d cosigned this head", r.Witnessed, r.Witnesses)
+	if r.Witnessed == 0 {
+		return fmt.Sprintf("none of %d has cosigned: nobody vouches yet that there is no second history", r.Witnesses)
+	}
+	text := fmt.Sprintf("%d of %d cosigned the head of %d entries", r.Witnessed, r.Witnesses, r.WitnessedSize)
 	for _, c := range r.Cosigned {
 		text += fmt.Sprintf("; %s %s", printable(c.Witness), ago(now.Sub(c.At)))
 	}

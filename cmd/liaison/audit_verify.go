@@ -261,25 +261,64 @@ func (p *proving) finding(err error) (audit.FaultKind, bool) {
 }
 
 // heads holds the head against the newest one that was verified before, and
-// against the witnesses. A copy that is older than that head cannot be: the
-// report says so.
+// against the newest one that witnesses cosigned.
 func (p *proving) heads() error {
-	cp := p.log.Checkpoint
-	cosignatures, err := cp.Cosignatures(p.witnesses)
+	if err := p.held(p.seen, "held against the newest head that this profile has verified"); err != nil {
+		return err
+	}
+	p.report.Seen, p.report.Witnesses = p.seen.Size, len(p.witnesses)
+	head, err := p.witnessed()
+	if err != nil {
+		return err
+	}
+	if err := p.held(head, "held against the newest witnessed head"); err != nil {
+		return err
+	}
+	cosignatures, err := head.Cosignatures(p.witnesses)
 	if err != nil {
 		p.fault(audit.FaultCosignature, err)
+		return nil //nolint:nilerr // it is a finding
 	}
-	p.report.Witnesses, p.report.Witnessed = len(p.witnesses), len(cosignatures)
 	for _, c := range cosignatures {
 		p.report.Cosigned = append(p.report.Cosigned, cosigned{c.Witness, c.Time})
 	}
-	p.report.Seen = p.seen.Size
-	if p.seen.Note == nil || p.seen.Size > cp.Size {
+	p.report.Witnessed, p.report.WitnessedSize = len(cosignatures), head.Size
+	return nil
+}
+
+// witnessed is the newest witnessed head of the copy; the checkpoint itself
+// if there is none, or if it has as many cosignatures.
+func (p *proving) witnessed() (audit.Checkpoint, error) {
+	cp := p.log.Checkpoint
+	note, err := p.copy.read(copiedWitnessed, audit.MaxCheckpoint)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cp, nil
+	}
+	if err != nil {
+		return cp, err
+	}
+	head, err := audit.OpenCheckpoint(note, p.keys)
+	if err != nil {
+		p.fault(audit.FaultHead, fmt.Errorf("the witnessed head: %w", err))
+		return cp, nil //nolint:nilerr // it is a finding
+	}
+	own, err := cp.Cosignatures(p.witnesses)
+	theirs, wrong := head.Cosignatures(p.witnesses)
+	if err == nil && wrong == nil && len(own) >= len(theirs) {
+		return cp, nil
+	}
+	return head, nil
+}
+
+// held proves that the checkpoint extends an older head. One that is newer
+// cannot be proven from this copy: the report says so.
+func (p *proving) held(older audit.Checkpoint, what string) error {
+	if older.Note == nil || older.Size > p.log.Checkpoint.Size {
 		return nil
 	}
-	err = audit.VerifyExtends(p.seen, cp, p.log.Hashes)
+	err := audit.VerifyExtends(older, p.log.Checkpoint, p.log.Hashes)
 	if kind, is := p.finding(err); is {
-		p.fault(kind, fmt.Errorf("held against the newest head that this profile has verified: %w", err))
+		p.fault(kind, fmt.Errorf("%s: %w", what, err))
 		return nil
 	}
 	return err

@@ -82,6 +82,7 @@ func (t teller) begin(dir string, r demo.Ready) {
 	}
 	fmt.Fprintf(t.w, "An exchange runs at %s, for this machine only.\n%s\n", r.Server, notLaw)
 	fmt.Fprintf(t.w, "Five agencies take part: %s.\n", strings.Join(demo.Agencies, ", "))
+	fmt.Fprintf(t.w, "Two of them, %s, watch the exchange's ledger with witnesses of their own.\n", strings.Join(demo.Witnessing, " and "))
 	if r.Redis != "" {
 		fmt.Fprintf(t.w, "Its limits are counted in the Redis at %s, and by itself while that cannot be used.\n", printable(r.Redis))
 	}
@@ -136,6 +137,7 @@ func (t teller) next(dir string, r demo.Ready) {
 		{"see it arrive in Latvia", "inbox " + profile("lv-vp-unit")},
 		{"open it there (ID from the inbox)", "open ID --yes " + profile("lv-vp-unit") + " --reason \"Work on the joint investigation\""},
 		{"verify the receipt offline", "receipt verify receipt.txt --log-key " + quoted(filepath.Join(dir, "ledger", "log.vkey"))},
+		{"have the other agencies' witnesses vouch for it", "receipt upgrade receipt.txt " + profile("ee-pbgb-unit")},
 		{"verify Estonia's log as its data-protection officer", "audit verify " + profile("ee-pbgb-dpo") + " --reason \"Monthly check of the log\""},
 	} {
 		fmt.Fprintf(t.w, "\n  # %s\n  %s %s\n", line[0], self(), line[1])

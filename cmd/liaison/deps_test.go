@@ -50,7 +50,8 @@ var rooms = []room{
 	{"exchange/console", []string{"exchange", "policy", "audit", "certs"}, "pages over the same service and gate as the API"},
 	{"exchange/server", []string{"exchange", "exchange/api", "exchange/envelope", "exchange/report", "exchange/search", "certs", "policy", "audit", "exchange/ratelimit"}, "turns requests into calls of the service; cannot reach past it into the store"},
 	{"exchange/client", []string{"exchange/api", "exchange/envelope", "audit", "certs"}, "the sender's side trusts nothing of the server, so it shares no server code"},
-	{"exchange/node", []string{"exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/report", "exchange/search", "exchange/siem", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
+	{"exchange/witness", []string{"audit", "certs"}, "both ends of the protocol by which agencies watch a ledger: of an exchange it needs its heads, so that an agency can run it without one"},
+	{"exchange/node", []string{"exchange/witness", "exchange/api", "exchange/envelope", "audit", "certs", "policy", "exchange/ratelimit", "exchange", "exchange/report", "exchange/search", "exchange/siem", "exchange/store", "exchange/console", "exchange/server", "policy/library", "policy/jurisdictions"}, "the one place where the parts of a server meet"},
 	{"exchange/exchangetest", everything, "a whole exchange inside a test"},
 	{"exchange/exchangetest/bounds", everything, "floods on the program as a process; tests only"},
 	{"exchange/exchangetest/attack", everything, "attacks on a whole exchange; tests only"},
@@ -94,7 +95,7 @@ var libraries = []library{
 	{"github.com/jackc/pgx/v5", []string{"exchange/store"}, "SQL lies in one room"},
 	{"github.com/pressly/goose/v3", []string{"exchange/store"}, "migrations belong to the schema"},
 	{"gocloud.dev", []string{"exchange/store"}, "blobs are stored where rows are"},
-	{"golang.org/x/mod/sumdb/tlog", []string{"audit", "exchange", "exchange/store", "exchange/client"}, "tree arithmetic: of the ledger, of its journal and store, and of those who check it"},
+	{"golang.org/x/mod/sumdb/tlog", []string{"audit", "exchange", "exchange/store", "exchange/client", "exchange/witness"}, "tree arithmetic: of the ledger, of its journal and store, and of those who check it"},
 	{"golang.org/x/mod/sumdb/note", []string{"audit"}, "signed notes are made and verified in one place"},
 	{"github.com/spiffe/go-spiffe/v2", []string{"certs"}, "who a certificate speaks for is decided in one room"},
 
@@ -138,7 +139,7 @@ var libraries = []library{
 var standard = []library{
 	{"database/sql", []string{"exchange/store"}, "SQL lies in one room"},
 	{"html/template", []string{"exchange/console"}, "HTML lies in one room, behind its content security policy"},
-	{"net/http", []string{"exchange/api", "exchange/server", "exchange/console", "exchange/client", "exchange/node", "exchange/exchangetest", "cmd/liaison", "cmd/liaison/authority", "cmd/liaison/demo", "cmd/liaison/doctor", "cmd/liaison/loadtest"}, "the domain, the audit log, the policy and the format can be used, and proven, without a web server"},
+	{"net/http", []string{"exchange/api", "exchange/server", "exchange/console", "exchange/client", "exchange/witness", "exchange/node", "exchange/exchangetest", "cmd/liaison", "cmd/liaison/authority", "cmd/liaison/demo", "cmd/liaison/doctor", "cmd/liaison/loadtest"}, "the domain, the audit log, the policy and the format can be used, and proven, without a web server"},
 	{"log", []string{}, "log/slog with attributes, so that what is logged can be read by a machine"},
 	{"unsafe", []string{}, "nothing here is worth it"},
 	{"C", []string{}, "the binary is built without cgo"},

@@ -82,6 +82,7 @@ var problemCodes = map[api.ProblemType]int{
 	api.IdentityRefused:      exitNotFound,
 	api.NotFound:             exitNotFound,
 	api.RateLimited:          exitUnavailable,
+	api.Unwitnessed:          exitUnavailable,
 	api.Unavailable:          exitUnavailable,
 	api.Conflict:             exitConflict,
 }

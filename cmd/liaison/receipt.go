@@ -1,26 +1,30 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange/client"
 )
 
 func newReceipt(env *environment) *cobra.Command {
 	c := &cobra.Command{
-		Use:     "receipt",
-		Short:   "Prove what happened",
-		Long:    "A receipt proves that an entry is in the exchange's ledger, to anybody who has the ledger's public key, without asking the exchange.",
-		Example: `  liaison receipt verify receipt.txt`,
+		Use:   "receipt",
+		Short: "Prove what happened",
+		Long:  "A receipt proves that an entry is in the exchange's ledger, to anybody who has the ledger's public key, without asking the exchange.",
+		Example: `  liaison receipt verify receipt.txt
+  liaison receipt upgrade receipt.txt`,
 	}
-	c.AddCommand(newReceiptVerify(env))
+	c.AddCommand(newReceiptVerify(env), newReceiptUpgrade(env))
 	return c
 }
 
@@ -178,4 +182,85 @@ func (v verifiedReceipt) String() string {
 	lines := []string{v.Verdict,
 		fmt.Sprintf("%-14s %d of %s, at place %d of %d in %s", "entry", v.Entry.Seq, v.Entry.Owner, v.Index, v.Size, v.Ledger)}
 	return strings.Join(append(lines, entryWords(v.Entry)...), "\n")
+}
+
+// upgrading is what the flags of receipt upgrade say.
+type upgrading struct {
+	env *environment
+	profileFlags
+	file string
+	wait time.Duration
+}
+
+func newReceiptUpgrade(env *environment) *cobra.Command {
+	u := &upgrading{env: env}
+	c := &cobra.Command{
+		Use:   "upgrade FILE",
+		Short: "Prove a receipt under a head that witnesses have cosigned",
+		Long: `upgrade asks the exchange for the newest head that witnesses have cosigned, proves
+the receipt's entry under it, and writes the receipt anew. A receipt as the
+exchange gave it proves that the exchange promised the entry; one with witnesses
+proves besides that the exchange shows the same history to others. Which witnesses
+count says the profile's witnesses.yaml.
+
+Witnesses cosign within seconds: --wait is how long to wait for that. If no such
+head covers the entry by then the receipt stays as it is (exit code 6).`,
+		Example: `  liaison receipt upgrade receipt.txt --wait 10s
+  liaison receipt upgrade receipt.txt -o witnessed.txt`,
+		Args: cobra.ExactArgs(1),
+		RunE: withClient(env, &u.profileFlags, u.run),
+	}
+	u.profileFlags.add(c)
+	c.Flags().StringVarP(&u.file, "out", "o", "", "write the new receipt to this file (default: the same file)")
+	c.Flags().DurationVar(&u.wait, "wait", 0, "wait so long for witnesses to cosign")
+	return c
+}
+
+// upgrade asks until witnesses have cosigned, or the wait is over.
+func (u *upgrading) upgrade(ctx context.Context, c *client.Client, r audit.Receipt) (audit.Receipt, audit.Verified, error) {
+	over := time.After(u.wait)
+	for {
+		upgraded, v, err := c.Upgrade(ctx, r)
+		if !errors.Is(err, client.ErrNotWitnessed) || u.wait == 0 {
+			return upgraded, v, err
+		}
+		select {
+		case <-over:
+			return upgraded, v, err
+		case <-ctx.Done():
+			return upgraded, v, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (u *upgrading) run(ctx context.Context, c *client.Client, args []string) error {
+	text, err := readReceipt(u.env, args[0])
+	if err != nil {
+		return err
+	}
+	r, err := audit.ParseReceipt(text)
+	if err != nil {
+		return verificationError(fmt.Errorf("the receipt does not verify: %w", err), "take the receipt as it was given, byte for byte")
+	}
+	upgraded, v, err := u.upgrade(ctx, c, r)
+	if errors.Is(err, client.ErrNotWitnessed) {
+		return &exitError{err: err, code: exitUnavailable, fix: "try again in a minute; if it stays so, compare witnesses.yaml in the profile with what the agencies published, and ask the operator"}
+	}
+	if err != nil {
+		return err
+	}
+	file := u.file
+	if file == "" {
+		file = args[0]
+	}
+	if file == "-" {
+		_, err := fmt.Fprint(u.env.Stdout, upgraded.Encode())
+		return err
+	}
+	if err := certs.WriteSecret(file, []byte(upgraded.Encode())); err != nil {
+		return err
+	}
+	shown := verifiedReceipt{Verdict: verdict(v.Witnessed), Witnessed: v.Witnessed, Ledger: v.Checkpoint.Origin, Index: v.Index, Size: v.Size, Entry: v.Entry}
+	return u.env.output().value(shown, fmt.Sprintf("%s: %s, under a head of %d entries", printable(file), shown.Verdict, v.Size))
 }

@@ -20,7 +20,7 @@ type group struct {
 func groups(env *environment) []group {
 	return []group{
 		{"exchange", "Send and receive:", []*cobra.Command{newSend(env), newInbox(env), newShow(env), newOpen(env)}},
-		{"proof", "Prove and review:", []*cobra.Command{newReceipt(env), newAudit(env)}},
+		{"proof", "Prove and review:", []*cobra.Command{newReceipt(env), newAudit(env), newWitness(env)}},
 		{"policy", "Write policy:", []*cobra.Command{newPolicy(env)}},
 		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newCerts(env), newKeys(env), newSubjects(env)}},
 		{"operate", "Run an exchange:", []*cobra.Command{

@@ -267,3 +267,26 @@ type AuditItem struct {
 	Erased     bool     `json:"erased,omitempty"`
 	Erasure    *Erasure `json:"erasure,omitempty"` // with erased
 }
+
+// Witnesses answers GET /log/witnesses: the agencies that cosign the ledger's
+// heads, and how old the newest head is that enough of them (quorum) have
+// cosigned. Since is when it had its quorum; before the first, when the
+// counting began. Missing: that is longer ago than the tolerance, and new
+// packages wait, but for urgent ones.
+type Witnesses struct {
+	Quorum           int       `json:"quorum"`
+	ToleranceSeconds int64     `json:"tolerance_seconds"`
+	Size             int64     `json:"size"` // of that head
+	Since            string    `json:"since,omitempty"`
+	Missing          bool      `json:"missing"`
+	Witnesses        []Witness `json:"witnesses"`
+}
+
+// Witness is what the exchange knows of one witness.
+type Witness struct {
+	Name       string `json:"name"`
+	VKey       string `json:"vkey"`
+	Size       int64  `json:"size"` // of the newest head that it cosigned; 0 if unknown
+	CosignedAt string `json:"cosigned_at,omitempty"`
+	Cosigns    bool   `json:"cosigns"` // it did when it was last asked
+}

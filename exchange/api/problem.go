@@ -61,6 +61,8 @@ var (
 		"A limit of your agency or identity is reached: `limit` says which, and how much it allows in how many seconds. Nothing of the request happened. Repeat it after the time in Retry-After. RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10) say in every answer what remains."}
 	Unavailable = ProblemType{"unavailable", http.StatusServiceUnavailable, "Unavailable for now",
 		"The exchange cannot do this now: overload, or its audit log, store or policy engine fails. Nothing of it happened, or all of it: repeat the same request, the answer tells which."}
+	Unwitnessed = ProblemType{"unwitnessed", http.StatusServiceUnavailable, "The ledger is not witnessed",
+		"For longer than the exchange goes on without, too few other agencies have cosigned the head of its ledger: nobody could tell a second history. New packages wait until they are back, but for urgent ones; reading, acknowledging and all else go on. GET /log/witnesses says which witness was seen when. Nothing of the request happened: repeat it later."}
 	Internal = ProblemType{"internal", http.StatusInternalServerError, "Internal error",
 		"Something failed that should not. Tell the operator the request id."}
 )
@@ -69,7 +71,7 @@ var (
 func ProblemTypes() []ProblemType {
 	return []ProblemType{EnvelopeMalformed, RequestMalformed, PolicyDenied, ConsultationRequired, RoleForbidden,
 		IdentityRefused, NotFound, MethodNotAllowed, Conflict, TooLarge, UnsupportedMediaType, RangeNotSatisfiable, Misdirected, EnvelopeRejected,
-		PackageInvalid, KeyRefused, ListRefused, PolicyRefused, OrderRefused, SearchTooWide, RateLimited, Unavailable, Internal}
+		PackageInvalid, KeyRefused, ListRefused, PolicyRefused, OrderRefused, SearchTooWide, RateLimited, Unwitnessed, Unavailable, Internal}
 }
 
 // URI returns the value of a problem's member `type`.

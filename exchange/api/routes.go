@@ -33,6 +33,8 @@ const (
 	RouteRelease         = "/v1/audit/holds/{id}/release"
 	RouteLimits          = "/v1/limits"
 	RouteCheckpoint      = "/log/checkpoint"
+	RouteWitnessed       = "/log/witnessed" // the newest head that enough witnesses have cosigned
+	RouteWitnesses       = "/log/witnesses"
 	RouteTile            = "/log/tile/{path}" // c2sp.org/tlog-tiles; path may hold slashes
 	RouteOpenAPI         = "/openapi.json"
 	RouteMetaSchema      = "/schemas/meta"

@@ -28,6 +28,8 @@ type Exchange struct {
 	Clock *Clock
 	Log   *Log
 
+	Witnesses *Cosigners // nil: none
+
 	wrap func(http.RoundTripper) http.RoundTripper
 	edit func(*node.Config)
 
@@ -69,6 +71,9 @@ func New(t testing.TB, options ...Option) *Exchange {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if x.Witnesses != nil {
+		x.Witnesses.start(x)
+	}
 	x.Start()
 	t.Cleanup(x.Stop)
 	return x
@@ -85,6 +90,9 @@ func (x *Exchange) Start() {
 	cfg.PolicyTimeout = patience
 	if cfg.Policies, err = Policies(); err != nil {
 		x.TB.Fatal(err)
+	}
+	if x.Witnesses != nil {
+		cfg.Witnesses = x.Witnesses.Config
 	}
 	if x.edit != nil {
 		x.edit(&cfg)
@@ -217,13 +225,24 @@ func (h *head) Save(note []byte) error {
 type Clock struct {
 	mu    sync.Mutex
 	ahead time.Duration
+	stood time.Time // if it stands still
 }
 
 // Now is the exchange's time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.stood.IsZero() {
+		return c.stood.Add(c.ahead)
+	}
 	return time.Now().Add(c.ahead)
+}
+
+// Freeze makes the clock stand still: only Advance moves it.
+func (c *Clock) Freeze() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stood = time.Now()
 }
 
 // Advance moves the clock on.

@@ -126,6 +126,10 @@ type Config struct {
 	// SIEM is who is told of every entry, for security monitoring. Absent: nobody.
 	SIEM *SIEM `yaml:"siem,omitempty"`
 
+	// Witnesses are other agencies that cosign the ledger's heads. Absent: none;
+	// then nobody but its clients could tell a second history.
+	Witnesses *Witnesses `yaml:"witnesses,omitempty"`
+
 	// PolicyTimeout is how long policy may take for one package, "50ms". 0: 50ms.
 	PolicyTimeout Duration `yaml:"policy_timeout,omitempty"`
 
@@ -197,6 +201,9 @@ func (c *Config) resolve(dir string) {
 	if s := c.SIEM; s != nil {
 		s.resolve(dir)
 	}
+	if w := c.Witnesses; w != nil {
+		w.resolve(dir)
+	}
 	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry, &c.PolicyFiles} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
@@ -225,7 +232,7 @@ func (c Config) Check() error {
 	if err := exchange.Retention(c.Retention).Check(); err != nil {
 		return fmt.Errorf("retention: %w", err)
 	}
-	return errors.Join(c.Limits.check(), c.Disk.check(), c.Redis.check(), c.SIEM.check(), c.checkRevocations(), c.checkAdmin())
+	return errors.Join(c.Limits.check(), c.Disk.check(), c.Redis.check(), c.SIEM.check(), c.Witnesses.check(), c.checkRevocations(), c.checkAdmin())
 }
 
 // longestPoll leaves time to close connections within five seconds.

@@ -54,7 +54,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.reloads.Describe(ch)
 	for _, d := range []*prometheus.Desc{certificateDays, keyDays, listAge, listDays, listState, listFault, refusals,
-		policyInfo, policySeq, policyAge, policyRefusals} {
+		policyInfo, policySeq, policyAge, policyRefusals, witnessUp, witnessAge, witnessedAge, witnessedBehind, witnessesMissing} {
 		ch <- d
 	}
 }
@@ -70,6 +70,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.lists(gauge, now)
 	m.keys(gauge, now)
 	m.policies(ch, gauge, now)
+	m.witnesses(gauge, now)
 	for check, count := range m.node.gate.Refusals() {
 		ch <- prometheus.MustNewConstMetric(refusals, prometheus.CounterValue, float64(count), string(check))
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/server"
 	"github.com/liaison-exchange/liaison/exchange/siem"
 	"github.com/liaison-exchange/liaison/exchange/store"
+	"github.com/liaison-exchange/liaison/exchange/witness"
 	"github.com/liaison-exchange/liaison/policy"
 )
 
@@ -44,6 +45,10 @@ type Node struct {
 	api     net.Listener
 	admin   net.Listener
 	http    *http.Server // admin
+
+	collector   *witness.Collector // nil: no witnesses
+	recording   sync.Mutex
+	unwitnessed bool // as recorded; guarded by recording
 
 	metrics     *metrics
 	loading     sync.Mutex // one load of trust at a time; guards revocations and bound
@@ -119,10 +124,13 @@ func (n *Node) openService(ctx context.Context) error {
 		return err
 	}
 	n.closers = append(n.closers, journal)
+	if err := n.openWitnesses(ctx, exchange.HeadLog{Journal: journal, Store: state}, signer); err != nil {
+		return err
+	}
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
 		Policy: n.policy, Index: n.search, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
-		CommonQuorum: n.cfg.CommonQuorum, Retention: exchange.Retention(n.cfg.Retention), Rates: n.cfg.Limits.table(),
+		CommonQuorum: n.cfg.CommonQuorum, Witnesses: n.witnesses(), Retention: exchange.Retention(n.cfg.Retention), Rates: n.cfg.Limits.table(),
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	if err != nil {
 		return err
@@ -172,7 +180,7 @@ func (n *Node) openServer(context.Context) error {
 	if err != nil {
 		return err
 	}
-	warnings := []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}, {Name: "disk", Run: n.disk.scarce}}
+	warnings := []server.Check{{Name: "revocations", Run: n.warnings}, {Name: "policies", Run: n.policyWarnings}, {Name: "disk", Run: n.disk.scarce}, {Name: "witnesses", Run: n.witnessWarnings}}
 	limiter, err := n.openLimiter()
 	if err != nil {
 		return err
@@ -240,6 +248,9 @@ func (n *Node) serve() {
 	n.running.Go(n.watch)
 	if n.siem != nil {
 		n.running.Go(n.feed)
+	}
+	if n.collector != nil {
+		n.running.Go(n.collect)
 	}
 }
 

@@ -108,6 +108,9 @@ var bodies = map[string]any{
 	"putLimit": api.Limit{Name: "packages", Of: "agency", Agency: "lv/vp", Quota: 600, Window: 60, Source: "operator", Receipt: exampleReceipt,
 		By: "spiffe://exchange/ops/operator/a.berg", Since: exampleTime, Reason: exampleReason},
 	"getCheckpoint": "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n",
+	"getWitnessed":  "demo.liaison.example/ledger\n42\nroot…\n\n— demo.liaison.example/ledger signature…\n— witness.lv.example/vp cosignature…\n",
+	"listWitnesses": api.Witnesses{Quorum: 1, ToleranceSeconds: 14400, Size: 42, Since: exampleTime, Witnesses: []api.Witness{
+		{Name: "witness.lv.example/vp", VKey: "witness.lv.example/vp+1b2c3d4e+BK…", Size: 42, CosignedAt: exampleTime, Cosigns: true}}},
 	"getTile":       nil,
 	"getOpenAPI":    nil,
 	"getMetaSchema": nil,

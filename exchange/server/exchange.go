@@ -59,6 +59,8 @@ type Exchange interface {
 	Revocations(ctx context.Context, jurisdiction string) ([]byte, error)
 	Registry(ctx context.Context) (*exchange.Registry, error)
 	Checkpoint(ctx context.Context) ([]byte, error)
+	Witnessed(ctx context.Context) ([]byte, error)
+	WitnessStatus(ctx context.Context) (exchange.WitnessStatus, error)
 	Tile(ctx context.Context, t audit.TilePath) ([]byte, error)
 
 	// Refuse records a request that was refused before any of the above and

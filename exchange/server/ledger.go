@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
@@ -14,6 +15,30 @@ func getCheckpoint(c *call) error {
 		return err
 	}
 	return c.bytes(http.StatusOK, api.MediaText, checkpoint)
+}
+
+// getWitnessed answers with the newest head that enough witnesses cosigned.
+func getWitnessed(c *call) error {
+	checkpoint, err := c.s.cfg.Exchange.Witnessed(c.r.Context())
+	if err != nil {
+		return err
+	}
+	return c.bytes(http.StatusOK, api.MediaText, checkpoint)
+}
+
+// listWitnesses tells what is known of each witness, and how old the newest
+// head with its quorum is.
+func listWitnesses(c *call) error {
+	s, err := c.s.cfg.Exchange.WitnessStatus(c.r.Context())
+	if err != nil {
+		return err
+	}
+	answer := api.Witnesses{Quorum: s.Quorum, ToleranceSeconds: int64(s.Tolerance / time.Second), Size: s.Witnessed, Since: timeOf(s.Since),
+		Missing: s.Missing, Witnesses: []api.Witness{}}
+	for _, w := range s.Witnesses {
+		answer.Witnesses = append(answer.Witnesses, api.Witness{Name: w.Name, VKey: w.VKey, Size: w.Size, CosignedAt: timeOf(w.At), Cosigns: w.Fault == ""})
+	}
+	return c.answer(http.StatusOK, answer)
 }
 
 // getTile serves tiles and entry bundles (c2sp.org/tlog-tiles). A full one

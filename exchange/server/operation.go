@@ -71,6 +71,8 @@ var operations = []operation{
 	{id: "getAdmission", method: http.MethodGet, route: api.RouteAdmission, limit: exchange.LimitChanges, handle: getAdmission},
 	{id: "putAdmission", method: http.MethodPut, route: api.RouteAdmission, media: api.MediaJSON, limit: exchange.LimitChanges, handle: putAdmission},
 	{id: "getCheckpoint", method: http.MethodGet, route: api.RouteCheckpoint, open: true, handle: getCheckpoint},
+	{id: "getWitnessed", method: http.MethodGet, route: api.RouteWitnessed, open: true, handle: getWitnessed},
+	{id: "listWitnesses", method: http.MethodGet, route: api.RouteWitnesses, open: true, handle: listWitnesses},
 	{id: "getTile", method: http.MethodGet, route: api.RouteTile, open: true, handle: getTile},
 	{id: "getOpenAPI", method: http.MethodGet, route: api.RouteOpenAPI, open: true, handle: getOpenAPI},
 	{id: "getMetaSchema", method: http.MethodGet, route: api.RouteMetaSchema, open: true, handle: getMetaSchema},

@@ -38,6 +38,7 @@ var problems = map[exchange.Kind]api.ProblemType{
 	exchange.Unsupported:     api.UnsupportedMediaType,
 	exchange.SearchTooWide:   api.SearchTooWide,
 	exchange.RateLimited:     api.RateLimited,
+	exchange.Unwitnessed:     api.Unwitnessed,
 	exchange.Unavailable:     api.Unavailable,
 	methodNotAllowed:         api.MethodNotAllowed,
 	rangeNotSatisfiable:      api.RangeNotSatisfiable,

@@ -74,6 +74,7 @@ var refined = map[string]schema{
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.kind": words("now_allowed", "now_pending", "now_denied", "obligations_changed"), "ReplayChange.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.to": text(patternAgency), "ReplaySide.rules": {"type": "array", "items": schema{"type": "string"}}, "ReplaySummary.changes": counts(1), "ReplaySummary.pairs": counts(2), "ReplaySummary.rules": counts(2), "ReplaySummary.declared": {"type": "boolean"},
+	"Witnesses.quorum": {"type": "integer", "minimum": 0}, "Witnesses.size": {"type": "integer", "minimum": 0}, "Witness.size": {"type": "integer", "minimum": 0}, ".cosigned_at": moment(),
 	"Shadow.by": text(`^spiffe://`), "Shadow.ended": words("lapsed", "activated", "unbuilt"), "Shadow.ended_at": moment(), "Shadow.changes": counts(1), "Shadow.rules": counts(2),
 	"StatisticsHead.report": words(report.Names()...), "StatisticsHead.since": moment(), "StatisticsHead.until": moment(), "StatisticsHead.at": moment(),
 	"Because.kind": words("deny", "pend", "oblige", "advise"), "Because.line": {"type": "integer", "minimum": 1},

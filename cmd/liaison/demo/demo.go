@@ -59,11 +59,11 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	n, closeLog, err := w.start(ctx, o.Redis)
+	n, closeAll, err := w.start(ctx, o.Redis)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
+	defer func() { err = errors.Join(err, closeAll()) }()
 	defer func() { err = errors.Join(err, stop(n)) }()
 	return w.run(ctx, n, o)
 }
@@ -91,8 +91,8 @@ func removeStale(path string) error {
 	return nil
 }
 
-// start starts the world's exchange; it logs to a file.
-func (w *World) start(ctx context.Context, redis *node.Redis) (*node.Node, func(), error) {
+// start starts the world's witnesses and its exchange; they log to a file.
+func (w *World) start(ctx context.Context, redis *node.Redis) (*node.Node, func() error, error) {
 	cfg, err := w.NodeConfig()
 	if err != nil {
 		return nil, nil, err
@@ -104,14 +104,18 @@ func (w *World) start(ctx context.Context, redis *node.Redis) (*node.Node, func(
 	if err != nil {
 		return nil, nil, err
 	}
-	closeLog := func() { _ = log.Close() }
 	cfg.Log = slog.New(slog.NewJSONHandler(log, nil))
+	witnesses, stopWitnesses, err := w.StartWitnesses(ctx, cfg.Log, nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, log.Close())
+	}
+	closeAll := func() error { return errors.Join(stopWitnesses(), log.Close()) }
+	cfg.Witnesses = witnesses
 	n, err := node.Start(ctx, cfg)
 	if err != nil {
-		closeLog()
-		return nil, nil, err
+		return nil, nil, errors.Join(err, closeAll())
 	}
-	return n, closeLog, nil
+	return n, closeAll, nil
 }
 
 // stop drains the exchange; what runs longer than the drain is cut off.

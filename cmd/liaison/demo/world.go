@@ -49,6 +49,8 @@ type World struct {
 	anchors map[string][]byte // by file name
 	lists   map[string][]byte // revocation lists, by file name
 	vkey    string
+
+	witnesses string // witnesses.yaml of all profiles
 }
 
 // Config says which world to make.
@@ -82,7 +84,7 @@ func Build(cfg Config) (*World, error) {
 			return nil, err
 		}
 	}
-	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeServer, w.admitAgencies, w.admitAuthor, w.writeMeta,
+	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeWitnesses, w.makeServer, w.admitAgencies, w.admitAuthor, w.writeMeta,
 		func() error { return w.writeConfig(cfg.Listen) }} {
 		if err := step(); err != nil {
 			return nil, err
@@ -368,7 +370,7 @@ func (w *World) makeIdentity(agency, role string) error {
 			}
 		}
 	}
-	return errors.Join(w.writePair(dir, "tls", key, cert),
+	return errors.Join(w.writePair(dir, "tls", key, cert), w.writeWitnesses(dir),
 		certs.WritePublic(filepath.Join(dir, client.FileServerRoots), w.anchors["exchange.pem"]),
 		certs.WritePublic(filepath.Join(dir, client.FileLedger), []byte(w.vkey+"\n")))
 }

@@ -14,7 +14,7 @@ import (
 var operations = map[string]string{
 	"postPackage": "send", "askDecision": "decide", "listPackages": "list", "getPackage": "show", "getManifest": "manifest", "acknowledge": "acknowledge",
 	"getContent": "content", "getAttachment": "attachment", "openConsultation": "consult", "listEntries": "entries", "getEntry": "entry",
-	"listAgencies": "agencies", "getAgency": "agency", "listKeys": "keys", "getKey": "key", "getCheckpoint": "checkpoint", "getTile": "tile",
+	"listAgencies": "agencies", "getAgency": "agency", "listKeys": "keys", "getKey": "key", "getCheckpoint": "checkpoint", "getTile": "tile", "getWitnessed": "witnessed", "listWitnesses": "witnesses",
 	"getOpenAPI": "openapi", "getMetaSchema": "schema", "getProblem": "problem",
 }
 

@@ -54,6 +54,8 @@ var verbs = map[string]verb{
 	"key":         {open: true},
 	"checkpoint":  {open: true},
 	"tile":        {open: true},
+	"witnessed":   {open: true},
+	"witnesses":   {open: true},
 	"bundle":      {open: true},
 	"openapi":     {open: true},
 	"schema":      {open: true},
@@ -237,9 +239,12 @@ func init() { // a map of methods that itself reaches the map
 		"acknowledge": (*model).acknowledge, "content": (*model).content, "attachment": (*model).attachment, "consult": (*model).consult,
 		"entries": (*model).entries, "entry": (*model).entry,
 		"agencies": (*model).directory, "agency": (*model).directory, "keys": (*model).keys, "key": (*model).key,
-		"checkpoint": everybody, "openapi": everybody, "schema": everybody, "problem": everybody, "tile": (*model).tile, "bundle": (*model).tile,
+		"checkpoint": everybody, "witnesses": everybody, "witnessed": nobody, "openapi": everybody, "schema": everybody, "problem": everybody, "tile": (*model).tile, "bundle": (*model).tile,
 	}
 }
+
+// nobody sees this: the world has no witnesses.
+func nobody(*model, question, time.Time) answer { return answer{404, "not-found", nil} }
 
 // everybody sees this.
 func everybody(_ *model, q question, _ time.Time) answer {

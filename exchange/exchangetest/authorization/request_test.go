@@ -90,6 +90,10 @@ func path(q question) string {
 		return api.KeyPath(q.owner, q.kid)
 	case "checkpoint":
 		return api.RouteCheckpoint
+	case "witnessed":
+		return api.RouteWitnessed
+	case "witnesses":
+		return api.RouteWitnesses
 	case "tile":
 		return "/log/tile/0/" + first(q.width)
 	case "bundle":

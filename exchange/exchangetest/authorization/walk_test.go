@@ -88,7 +88,7 @@ var likely = []struct {
 	verb   string
 }{
 	{14, "send"}, {3, "decide"}, {9, "list"}, {9, "show"}, {6, "manifest"}, {13, "acknowledge"}, {12, "content"}, {8, "attachment"}, {12, "consult"},
-	{4, "entries"}, {5, "entry"}, {1, "agencies"}, {1, "agency"}, {1, "keys"}, {2, "key"}, {1, "checkpoint"}, {1, "tile"}, {1, "bundle"},
+	{4, "entries"}, {5, "entry"}, {1, "agencies"}, {1, "agency"}, {1, "keys"}, {2, "key"}, {1, "checkpoint"}, {1, "witnessed"}, {1, "witnesses"}, {1, "tile"}, {1, "bundle"},
 	{1, "openapi"}, {1, "schema"}, {1, "problem"}, {1, "nowhere"},
 }
 
