@@ -274,38 +274,45 @@ func (p *proving) heads() error {
 	if err := p.held(head, "held against the newest witnessed head"); err != nil {
 		return err
 	}
-	cosignatures, err := head.Cosignatures(p.witnesses)
-	if err != nil {
-		p.fault(audit.FaultCosignature, err)
-		return nil //nolint:nilerr // it is a finding
+	for _, cp := range []audit.Checkpoint{p.log.Checkpoint, head} {
+		if err := p.cosignatures(cp); err != nil {
+			p.fault(audit.FaultCosignature, err)
+		}
 	}
-	for _, c := range cosignatures {
-		p.report.Cosigned = append(p.report.Cosigned, cosigned{c.Witness, c.Time})
-	}
-	p.report.Witnessed, p.report.WitnessedSize = len(cosignatures), head.Size
 	return nil
 }
 
-// witnessed is the newest witnessed head of the copy; the checkpoint itself
-// if there is none, or if it has as many cosignatures.
+// cosignatures verifies those of a head, and reports them if there are more
+// than of the one before.
+func (p *proving) cosignatures(cp audit.Checkpoint) error {
+	if cp.Note == nil {
+		return nil
+	}
+	list, err := cp.Cosignatures(p.witnesses)
+	if err != nil || len(list) <= p.report.Witnessed {
+		return err
+	}
+	p.report.Witnessed, p.report.WitnessedSize, p.report.Cosigned = len(list), cp.Size, nil
+	for _, c := range list {
+		p.report.Cosigned = append(p.report.Cosigned, cosigned{c.Witness, c.Time})
+	}
+	return nil
+}
+
+// witnessed is the newest witnessed head of the copy; without a note if there
+// is none.
 func (p *proving) witnessed() (audit.Checkpoint, error) {
-	cp := p.log.Checkpoint
 	note, err := p.copy.read(copiedWitnessed, audit.MaxCheckpoint)
 	if errors.Is(err, fs.ErrNotExist) {
-		return cp, nil
+		return audit.Checkpoint{}, nil
 	}
 	if err != nil {
-		return cp, err
+		return audit.Checkpoint{}, err
 	}
 	head, err := audit.OpenCheckpoint(note, p.keys)
 	if err != nil {
 		p.fault(audit.FaultHead, fmt.Errorf("the witnessed head: %w", err))
-		return cp, nil //nolint:nilerr // it is a finding
-	}
-	own, err := cp.Cosignatures(p.witnesses)
-	theirs, wrong := head.Cosignatures(p.witnesses)
-	if err == nil && wrong == nil && len(own) >= len(theirs) {
-		return cp, nil
+		return audit.Checkpoint{}, nil //nolint:nilerr // it is a finding
 	}
 	return head, nil
 }

@@ -113,7 +113,7 @@ func FuzzRequest(f *testing.F) {
 	reading, review := api.HeaderConsultation+": @READING@", api.HeaderConsultation+": @REVIEW@"
 	for _, target := range []string{
 		api.RoutePackages + "?box=inbox&state=delivered&due_before=2026-11-22T08:00:00Z&after=1&limit=200", api.PackagePath("@ID@", ""), api.PackagePath("@ID@", "manifest"),
-		api.RouteAgencies, api.AgencyPath("lv/vp"), api.KeysPath("lv/vp"), api.KeyPath("lv/vp", "@KID@"), api.RouteCheckpoint, "/log/tile/0/000.p/3", "/log/tile/entries/000.p/1",
+		api.RouteAgencies, api.AgencyPath("lv/vp"), api.KeysPath("lv/vp"), api.KeyPath("lv/vp", "@KID@"), api.RouteCheckpoint, api.RouteWitnessed, api.RouteWitnesses, "/log/tile/0/000.p/3", "/log/tile/entries/000.p/1",
 		api.RouteMetaSchema, "/problems/not-found", "/v1/events", "/v1/../admin", "/v1/packages/%2e%2e", "//v1/packages", "/v1/packages/@ID@/attachments/-0",
 	} {
 		f.Add(uint8(1), uint8(0), target, "", []byte{})

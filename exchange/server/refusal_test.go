@@ -58,7 +58,7 @@ func everyOperation() (gated, open []asked) {
 	}
 	open = []asked{
 		get(api.RouteAgencies), get(api.AgencyPath("ee/pbgb")), get(api.KeysPath("ee/pbgb")), get(api.KeyPath("ee/pbgb", noKey)),
-		get(api.RevocationsPath("ee")), get(api.RouteCheckpoint), get("/log/tile/0/000.p/1"), get(api.RouteOpenAPI), get(api.RouteMetaSchema), get("/problems/not-found"),
+		get(api.RevocationsPath("ee")), get(api.RouteCheckpoint), get(api.RouteWitnessed), get(api.RouteWitnesses), get("/log/tile/0/000.p/1"), get(api.RouteOpenAPI), get(api.RouteMetaSchema), get("/problems/not-found"),
 	}
 	return gated, open
 }
