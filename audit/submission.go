@@ -18,7 +18,8 @@ const MaxSubmission = MaxCheckpoint + 4<<10
 var (
 	ErrSubmission = errors.New("malformed submission to a witness")
 	ErrOldSize    = errors.New("the old size is greater than the checkpoint's")
-	ErrConflict   = errors.New("the old size is not that of the newest checkpoint that was cosigned, or there are two of that size")
+	ErrConflict   = errors.New("the old size is not that of the newest checkpoint that was cosigned")
+	ErrRoots      = errors.New("another checkpoint of this size was cosigned")
 	ErrProof      = errors.New("the checkpoint does not extend the newest one that was cosigned")
 )
 
@@ -80,7 +81,7 @@ func (s Submission) Check(last, cp Checkpoint) error {
 	case s.Old != last.Size:
 		return fmt.Errorf("%w: %d, cosigned %d", ErrConflict, s.Old, last.Size)
 	case s.Old == cp.Size && last.Note != nil && last.Root != cp.Root:
-		return fmt.Errorf("%w: two roots of size %d", ErrConflict, cp.Size)
+		return fmt.Errorf("%w: size %d", ErrRoots, cp.Size)
 	case s.Old == 0 || s.Old == cp.Size:
 		if len(s.Proof) > 0 {
 			return fmt.Errorf("%w: a proof where none is to be", ErrProof)

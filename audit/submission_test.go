@@ -65,7 +65,7 @@ func TestSubmission(t *testing.T) {
 		"behind":             {l.submission(3), heads[20], heads[20], ErrConflict},
 		"ahead":              {Submission{Old: 21}, heads[3], heads[20], ErrOldSize},
 		"never seen":         {l.submission(3), Checkpoint{}, heads[20], ErrConflict},
-		"another root":       {l.submission(20), Checkpoint{Size: 20, Note: []byte("x")}, heads[20], ErrConflict},
+		"another root":       {l.submission(20), Checkpoint{Size: 20, Note: []byte("x")}, heads[20], ErrRoots},
 		"proof for nothing":  {Submission{Old: 20, Proof: tlog.TreeProof{{}}}, heads[20], heads[20], ErrProof},
 		"proof from nothing": {Submission{Proof: tlog.TreeProof{{}}}, Checkpoint{}, heads[20], ErrProof},
 		"no proof":           {Submission{Old: 3}, heads[3], heads[20], ErrProof},

@@ -59,15 +59,21 @@ func submit(ctx context.Context, p Peer, s audit.Submission) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the answer broke off: %w", err)
 	}
-	return answer(resp.StatusCode, body)
+	return answer(resp.StatusCode, resp.Header.Get("Content-Type"), body)
 }
 
+// mediaSize is the media type of the size that a witness has cosigned.
+const mediaSize = "text/x.tlog.size"
+
 // answer reads what a witness answered.
-func answer(status int, body []byte) ([]byte, error) {
+func answer(status int, media string, body []byte) ([]byte, error) {
 	switch status {
 	case http.StatusOK:
 		return body, nil
 	case http.StatusConflict:
+		if media != mediaSize {
+			return nil, fmt.Errorf("%w: the witness has cosigned another head of this size", audit.ErrFork)
+		}
 		size, err := audit.ParseWitnessSize(body)
 		if err != nil {
 			return nil, err

@@ -252,7 +252,7 @@ var ErrUnknownLedger = errors.New("this witness does not watch that ledger")
 // refuse answers as c2sp.org/tlog-witness says for each reason.
 func (w *Witness) refuse(rw http.ResponseWriter, size int64, err error) {
 	if errors.Is(err, audit.ErrConflict) {
-		rw.Header().Set("Content-Type", "text/x.tlog.size")
+		rw.Header().Set("Content-Type", mediaSize)
 		rw.WriteHeader(http.StatusConflict)
 		fmt.Fprintf(rw, "%d\n", size)
 		return
@@ -266,6 +266,7 @@ func (w *Witness) refuse(rw http.ResponseWriter, size int64, err error) {
 		{audit.ErrSignature, http.StatusForbidden},
 		{audit.ErrCheckpoint, http.StatusBadRequest}, // signed or not: it is no checkpoint
 		{audit.ErrOldSize, http.StatusBadRequest},
+		{audit.ErrRoots, http.StatusConflict}, // without a size: to ask again from it would not help
 		{audit.ErrProof, http.StatusUnprocessableEntity},
 	} {
 		if errors.Is(err, known.err) {
@@ -316,7 +317,7 @@ func (w *Witness) Add(body []byte) (line []byte, size int64, err error) {
 // alarm tells what a ledger has signed and this witness does not cosign: proof that it shows two histories, or a lost proof. An old
 // size that is another is how a ledger asks.
 func (w *Witness) alarm(l *ledger, cp audit.Checkpoint, err error) {
-	if errors.Is(err, audit.ErrProof) || cp.Size == l.last.Size && cp.Root != l.last.Root {
+	if errors.Is(err, audit.ErrProof) || errors.Is(err, audit.ErrRoots) {
 		w.cfg.Log.Error("the ledger signed a head that does not extend the newest one that was cosigned: keep both",
 			slog.String("ledger", cp.Origin), slog.Any("error", err), slog.String("cosigned", string(l.last.Note)), slog.String("refused", string(cp.Note)))
 	}

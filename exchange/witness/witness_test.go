@@ -152,7 +152,7 @@ func TestWitness(t *testing.T) {
 		if rec.Code != status || want != "" && rec.Body.String() != want {
 			t.Errorf("%s: %d %q, want %d %q", what, rec.Code, rec.Body, status, want)
 		}
-		if is := rec.Header().Get("Content-Type") == "text/x.tlog.size"; is != (status == http.StatusConflict) {
+		if is := rec.Header().Get("Content-Type") == mediaSize; is != strings.HasSuffix(want, "\n") {
 			t.Errorf("%s: Content-Type %q", what, rec.Header().Get("Content-Type"))
 		}
 	}
@@ -169,7 +169,7 @@ func TestWitness(t *testing.T) {
 
 	other := three.fork()
 	other.grow(5)
-	answers("a second head of the same size", other.submission(8).Encode(), http.StatusConflict, "8\n")
+	answers("a second head of the same size", other.submission(8).Encode(), http.StatusConflict, "")
 	other.grow(1)
 	answers("a second history", other.submission(8).Encode(), http.StatusUnprocessableEntity, "")
 	s = b.submission(8)
