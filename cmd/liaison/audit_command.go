@@ -25,7 +25,7 @@ their own agency only. Reading it is an entry in it, too.`,
   liaison audit verify --reason "Monthly check of the log"`,
 	}
 	c.AddCommand(newAuditShow(env), newAuditSearch(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
-	c.AddCommand(newAuditStatistics(env), newAuditExport(env))
+	c.AddCommand(newAuditStatistics(env), newAuditExport(env), newAuditReport(env))
 	c.AddCommand(newAuditErase(env), newAuditHold(env), newAuditSubject(env))
 	return c
 }

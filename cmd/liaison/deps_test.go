@@ -47,7 +47,7 @@ var rooms = []room{
 
 	{"exchange", []string{"exchange/envelope", "exchange/report", "exchange/search", "policy", "audit", "certs"}, "the domain: knows what it decides with, not how it is asked (HTTP) or kept (SQL)"},
 	{"exchange/store", []string{"exchange", "exchange/search", "audit"}, "stores what the domain says; it decides nothing, so it needs no policy and no envelope"},
-	{"exchange/console", []string{"exchange", "policy", "audit", "certs"}, "pages over the same service and gate as the API"},
+	{"exchange/console", []string{"exchange", "exchange/report", "policy", "audit", "certs"}, "pages over the same service and gate as the API"},
 	{"exchange/server", []string{"exchange", "exchange/api", "exchange/envelope", "exchange/report", "exchange/search", "certs", "policy", "audit", "exchange/ratelimit"}, "turns requests into calls of the service; cannot reach past it into the store"},
 	{"exchange/client", []string{"exchange/api", "exchange/envelope", "audit", "certs"}, "the sender's side trusts nothing of the server, so it shares no server code"},
 	{"exchange/witness", []string{"audit", "certs"}, "both ends of the protocol by which agencies watch a ledger: of an exchange it needs its heads, so that an agency can run it without one"},
@@ -112,6 +112,7 @@ var libraries = []library{
 	{"github.com/yuin/goldmark", []string{"exchange/console"}, "pages written in Markdown"},
 	{"github.com/yuin/goldmark", []string{"cmd/liaison"}, "the handbook of policy is Markdown; its HTML is made where it is written to a file, without templates"},
 	{"codeberg.org/go-pdf/fpdf", []string{"exchange/console", "cmd/liaison"}, "reports that a data-protection officer signs on paper"},
+	{"golang.org/x/image/font/gofont", []string{"exchange/console"}, "letters of a PDF, Latin, Greek and Cyrillic; BSD licence, as Go's"},
 	{"github.com/tmaxmax/go-sse", []string{"exchange/client"}, "the client's end of the event stream"},
 	{"github.com/cenkalti/backoff/v5", []string{"exchange/client", "exchange/node", "exchange/store", "cmd/liaison/authority"}, "patience with what lies beyond the process"},
 	{"github.com/prometheus/client_golang", []string{"exchange", "exchange/store", "exchange/server", "exchange/console", "exchange/ratelimit", "exchange/siem", "exchange/node", "policy"}, "each room of the server has its metrics; tools have none"},
