@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -37,6 +38,9 @@ type OwnerLog struct {
 	// Known are places that the log must contain, from verified receipts. The receipt of the very reading that exported the log is the
 	// best of them: without one, a log that is cut off at its end looks whole.
 	Known []Position
+	// Former are the origins that the ledger had before it was restored after a loss: entries of before may name them, in front of all that
+	// name its origin of now.
+	Former []string
 }
 
 // Report is the result of VerifyOwner. The log is whole and unchanged if and only if there are no faults.
@@ -114,11 +118,12 @@ func inspect(items []Item) []inspected {
 
 // ownerVerifier is where one verification stands.
 type ownerVerifier struct {
-	log    OwnerLog
-	last   Position
-	index  int64 // of the item before
-	known  map[uint64]Commitment
-	report Report
+	log     OwnerLog
+	last    Position
+	index   int64 // of the item before
+	known   map[uint64]Commitment
+	report  Report
+	current bool // an entry of the ledger's present origin was seen
 }
 
 func (v *ownerVerifier) fault(kind FaultKind, i Item, detail string) {
@@ -213,7 +218,8 @@ func (v *ownerVerifier) content(in inspected, follows bool) {
 	if e.Seq != i.Seq {
 		v.fault(FaultSeq, i, fmt.Sprintf("the entry itself says %d", e.Seq))
 	}
-	if e.Exchange != v.log.Checkpoint.Origin {
+	now := e.Exchange == v.log.Checkpoint.Origin
+	if v.current = v.current || now; !now && (v.current || !slices.Contains(v.log.Former, e.Exchange)) {
 		v.fault(FaultExchange, i, "the entry is of "+quote(e.Exchange))
 	}
 	if follows && e.Prev != v.last.Commitment.String() {

@@ -115,7 +115,7 @@ func (a *acknowledging) load(rows Reader) (*Acknowledged, *Refusal, error) {
 		return nil, &Refusal{Kind: Conflict, Reason: "already-acknowledged", Detail: "this package is acknowledged already"}, nil
 	}
 	receipt, err := a.Journal.Receipt(rows, old.Index)
-	if errors.Is(err, ErrErased) {
+	if errors.Is(err, ErrErased) || errors.Is(err, ErrEarlier) {
 		return nil, AsRefusal(erasedReceipt(err)), nil
 	}
 	return &Acknowledged{ID: p.ID, Receipt: receipt, Repeat: true}, nil, err

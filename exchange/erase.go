@@ -31,6 +31,8 @@ type erasing struct {
 	due      map[string]DueMark // by class: packages up to this mark are erased or held
 	asked    int64              // decisions through this position are erased or of a package
 	unclean  bool               // something erased may lie in a file beside the database
+	listed   int64              // acts through this index stand in the list of erasures
+	read     bool               // that is known
 	unlisted bool               // an act may be missing in the list of erasures
 }
 
@@ -491,11 +493,19 @@ func formatRanges(all []SeqRange) string {
 	return b.String()
 }
 
-// tidy makes sure that nothing of what was erased is left beside the database.
-// It waits for nobody: the sweeper tries again soon.
+// tidy writes what was erased into the list of erasures, and makes sure that
+// nothing of it is left beside the database. It waits for nobody: the sweeper
+// tries again soon.
 func (s *Service) tidy(ctx context.Context) error {
 	s.erasing.Lock()
 	defer s.erasing.Unlock()
+	if s.erasing.unlisted {
+		if err := s.listErasures(ctx); err != nil {
+			s.Log.ErrorContext(ctx, "the list of erasures is not written: an older backup would bring back what was erased", slog.Any("error", err))
+			return unavailable(err)
+		}
+		s.erasing.unlisted = false
+	}
 	if !s.erasing.unclean {
 		return nil
 	}
@@ -533,6 +543,10 @@ func erasedContent(p *Package) *Refusal {
 
 // erasedReceipt is the refusal for a first receipt whose entry is no more.
 func erasedReceipt(err error) error {
+	if errors.Is(err, ErrEarlier) {
+		return &Refusal{Kind: Conflict, Reason: "earlier-epoch", Detail: "this was done before the ledger was restored after a loss", Err: err,
+			Fix: "use the receipt that you kept, and the ledger's key of then"}
+	}
 	if errors.Is(err, ErrErased) {
 		return &Refusal{Kind: Conflict, Reason: "erased", Detail: "the entry that the first receipt proves has been erased", Err: err,
 			Fix: "use the receipt that you kept"}

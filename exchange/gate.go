@@ -67,6 +67,7 @@ const (
 	ActKeepCRL   Action = "revocations.keep"
 	ActActivate  Action = "policy.activate"
 	ActGone      Action = "package.erased"
+	ActEpoch     Action = "ledger.epoch"
 	ActSupervise Action = "supervision.change" // who may read whose log
 
 	ActWitnesses Action = "witnesses.quorum" // missing for longer than the tolerance, or back

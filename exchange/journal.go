@@ -24,6 +24,10 @@ var (
 // ErrErased is what Receipt returns for an entry that has been erased.
 var ErrErased = errors.New("the entry has been erased")
 
+// ErrEarlier is what Receipt returns for an entry of before the ledger was
+// restored under a new origin: the key that signed then signs no more.
+var ErrEarlier = errors.New("the entry is of an earlier epoch of the ledger")
+
 // JournalConfig is what a Journal is made of.
 type JournalConfig struct {
 	Store  Store         // required

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -22,6 +23,9 @@ func (j *Journal) Receipt(rows Reader, index int64) (audit.Receipt, error) {
 	}
 	if row.Entry == nil {
 		return audit.Receipt{}, fmt.Errorf("entry %d: %w", index, ErrErased)
+	}
+	if !bytes.Contains(row.Entry, []byte(`"exchange":"`+j.Origin()+`"`)) {
+		return audit.Receipt{}, fmt.Errorf("entry %d: %w", index, ErrEarlier)
 	}
 	head, err := rows.HeadCovering(index)
 	if err != nil {

@@ -43,6 +43,10 @@ type Config struct {
 	// stay as they are.
 	Renew func(context.Context)
 
+	// ErasureList is the file, beside the ledger's key, that says what was
+	// erased: who restores an older state erases it again. Empty: none is kept.
+	ErasureList string
+
 	// Retention says how long records are kept.
 	Retention Retention
 	// Witnesses cosign the ledger's heads. nil: nobody does.

@@ -28,6 +28,9 @@ const duePackages = 32
 // It ends when nothing is due any more, or with its context.
 func (s *Service) SweepDue(ctx context.Context) (Swept, error) {
 	done := Swept{}
+	s.erasing.Lock()
+	s.erasing.unlisted, s.erasing.unclean = true, true // what a crash came between
+	s.erasing.Unlock()
 	for _, step := range []func(context.Context, Swept) error{s.resumeOrders, s.sweepPackages, s.sweepLogs, s.sweepConsultations, s.sweepInputs} {
 		if err := step(ctx, done); err != nil {
 			return done, err

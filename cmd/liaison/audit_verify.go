@@ -152,6 +152,10 @@ func (v *verifying) verify(ctx context.Context, l *logCopy, keys audit.Keys, wit
 	if err := p.open(); err != nil {
 		return err
 	}
+	var err error
+	if p.log.Former, err = v.formerOrigins(v.env); err != nil {
+		return err
+	}
 	more, err := knownReceipts(v.receipts, p.log.Owner, keys)
 	if err != nil {
 		return err

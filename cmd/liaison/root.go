@@ -24,7 +24,7 @@ func groups(env *environment) []group {
 		{"policy", "Write policy:", []*cobra.Command{newPolicy(env)}},
 		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newCerts(env), newKeys(env), newSubjects(env)}},
 		{"operate", "Run an exchange:", []*cobra.Command{
-			newDemo(env), newServe(env), newDoctor(env), newAgencies(env), newLimits(env), newLoadtest(env), newVersion(env),
+			newDemo(env), newServe(env), newBackup(env), newRestore(env), newDoctor(env), newAgencies(env), newLimits(env), newLoadtest(env), newVersion(env),
 		}},
 	}
 }

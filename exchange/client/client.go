@@ -31,6 +31,8 @@ type Config struct {
 
 	// Ledger holds the verifier keys of the exchange's ledger. Their origin is the name of the exchange.
 	Ledger audit.Keys
+	// Former are the origins that the ledger had before it was restored after a loss: packages of then name them.
+	Former []string
 	// Checkpoints keeps the newest checkpoint that was verified. Nil: for the life of the client only.
 	Checkpoints CheckpointStore
 	// Witnesses are the agencies whose cosignatures of the ledger's heads count.
@@ -84,6 +86,7 @@ type Client struct {
 	tls       *tls.Config
 	agency    string
 	officer   string
+	former    []string // origins of the ledger before a loss
 	trust     *certs.Trust
 	sign      envelope.PrivateKey
 	decrypt   []envelope.PrivateKey
@@ -110,7 +113,7 @@ func New(config Config) (*Client, error) {
 		return nil, errors.New("a client needs TLS (certs.ClientTLS) and the anchors that it trusts")
 	}
 	c := &Client{
-		base: base, agency: config.Agency, officer: config.Officer, trust: config.Trust, sign: config.Sign,
+		base: base, agency: config.Agency, officer: config.Officer, former: config.Former, trust: config.Trust, sign: config.Sign,
 		decrypt: config.Decrypt, log: config.Logger, spool: config.SpoolDir, retries: config.Retries.withDefaults(),
 		now: config.Now, sleep: sleep, waiting: config.Waiting, http: newHTTP(config.TLS), tls: config.TLS, witnesses: config.Witnesses,
 	}

@@ -132,7 +132,7 @@ func (o *Opened) decrypt(ctx context.Context) error {
 		return err
 	}
 	o.Message, _, err = envelope.Open(envelope.OpenInput{
-		Exchange: o.c.Exchange(), Self: o.c.agency, Manifest: o.Manifest.Raw, Content: content,
+		Exchange: o.Manifest.Exchange, Self: o.c.agency, Manifest: o.Manifest.Raw, Content: content,
 		SenderKey: func(string, string) (envelope.PublicKey, error) { return o.SenderKey.PublicKey, nil },
 		Decrypt:   o.c.decrypt,
 	})

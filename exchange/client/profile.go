@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -29,6 +30,7 @@ const (
 	FileApprove     = "approve.jwk"      // private JWK of one person who approves
 	FilePolicy      = "policy.jwk"       // private JWK that signs policy
 	FileLedger      = "log.vkey"         // verifier keys of the ledger, one a line, the current one first
+	FileFormer      = "log.former"       // verifier keys that the ledger had under other origins, before a loss, one a line
 	FileCheckpoint  = "log.checkpoint"   // newest checkpoint that was verified
 	FileWitnesses   = "witnesses.yaml"   // whose cosignatures count
 	DirAnchors      = "anchors"          // <j>.pem: whose keys to believe; <j>.crl: the revocation list, where there is one
@@ -130,8 +132,30 @@ func (p *Profile) loadTrust(config *Config) error {
 
 func (p *Profile) loadLedger(config *Config) error {
 	keys, err := p.LedgerKeys()
-	config.Ledger = keys
+	if config.Ledger = keys; err != nil {
+		return err
+	}
+	config.Former, err = p.FormerOrigins()
 	return err
+}
+
+// FormerOrigins reads log.former: the origins that the ledger had before it was restored after a loss. There may be none.
+func (p *Profile) FormerOrigins() (origins []string, err error) {
+	data, err := readProfileFile(p.path(FileFormer))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for line := range strings.Lines(string(data)) {
+		keys, e := audit.ParseKeys([]byte(line))
+		if err = e; err != nil {
+			break
+		}
+		origins = append(origins, keys.Origin())
+	}
+	if err != nil {
+		return nil, p.fault(FileFormer, err, "put the verifier keys there that the ledger had before, one a line")
+	}
+	return origins, nil
 }
 
 // LedgerKeys reads log.vkey.

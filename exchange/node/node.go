@@ -130,7 +130,8 @@ func (n *Node) openService(ctx context.Context) error {
 	n.policy = policy.NewEngine(policy.Config{Timeout: time.Duration(n.cfg.PolicyTimeout), AllowSamples: n.cfg.AllowSamplePolicies, Clock: n.cfg.Clock})
 	n.service, err = exchange.NewService(ctx, exchange.Config{Operator: n.cfg.Operator, Store: state, Blobs: blobs, Journal: journal,
 		Policy: n.policy, Index: n.search, Trust: n.gate.Trust, Renew: n.renew, OnePerson: n.cfg.TwoPersons != nil && !*n.cfg.TwoPersons,
-		CommonQuorum: n.cfg.CommonQuorum, Witnesses: n.witnesses(), Retention: exchange.Retention(n.cfg.Retention), Rates: n.cfg.Limits.table(),
+		CommonQuorum: n.cfg.CommonQuorum, Witnesses: n.witnesses(), Retention: exchange.Retention(n.cfg.Retention),
+		ErasureList: n.cfg.LedgerKey + exchange.ErasureListSuffix, Rates: n.cfg.Limits.table(),
 		AttachmentLimit: n.cfg.AttachmentLimit, Clock: n.cfg.Clock, Log: n.log})
 	if err != nil {
 		return err
