@@ -16,6 +16,7 @@ import (
 // ExportQuery says what is exported, and as what. Without times it is
 // everything up to now.
 type ExportQuery struct {
+	Owner    string // whose log; empty: the caller's own agency's
 	Query    string
 	From, To time.Time
 	Format   string // report.Lines or report.Table
@@ -32,8 +33,8 @@ type ExportHead struct {
 	Last   uint64 // the last entry that is looked at
 }
 
-// Export writes entries of the caller's own log under a consultation: all of a
-// time that match a query. begin is called once, when it is sure that there
+// Export writes entries of a log that the caller may read under a
+// consultation: all of a time that match a query. begin is called once, when it is sure that there
 // will be an answer, and returns where it goes. Two entries tell of it: one
 // before the first byte, one with the count and the digest of what was
 // exported, whose receipt it returns. If it is broken off the second one says
@@ -110,7 +111,7 @@ func (x *exporting) said() report.Export {
 
 // open checks the consultation and writes the first entry.
 func (x *exporting) open(ctx context.Context, consultation string) error {
-	_, part, err := x.openScan(ctx, consultation, false, x.q.From, x.q.To, func(e *audit.Entry, _ stretch) {
+	part, err := x.openScan(ctx, consultation, x.q.Owner, false, x.q.From, x.q.To, func(e *audit.Entry, _ stretch) {
 		e.Outcome, e.Details = "begun", x.said().Details()
 		x.row = &ConsultationRow{ID: e.Consultation, Officer: e.Officer, Justification: e.Justification, CaseRef: e.CaseRef}
 	})
@@ -131,6 +132,7 @@ func (x *exporting) close(ctx context.Context, failed error) (audit.Receipt, err
 			e.Outcome = "broken_off"
 		}
 		e.Details = said.Details()
+		x.another(e.Details, x.part.owner)
 		return []audit.Entry{e}, nil, nil
 	})
 	if failed != nil {

@@ -12,6 +12,7 @@ import (
 // StatisticsQuery says what is to be counted. Without times it is about
 // everything up to now.
 type StatisticsQuery struct {
+	Owner     string // whose log; empty: the caller's own agency's
 	Report    string
 	From, To  time.Time
 	Key, Host string
@@ -39,7 +40,8 @@ type StatisticsTeller struct {
 // beginning is when nothing of any log was written yet.
 var beginning = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Statistics computes a report of the caller's own log under a consultation.
+// Statistics computes a report of a log that the caller may read under a
+// consultation.
 // That it is computed, and how many entries were read for it, is an entry.
 func (s *Service) Statistics(ctx context.Context, c Caller, consultation string, q StatisticsQuery, tell StatisticsTeller) error {
 	v, err := s.enter(ctx, c, ActStatistics, "")
@@ -54,7 +56,7 @@ func (s *Service) Statistics(ctx context.Context, c Caller, consultation string,
 		return v.refuse(ctx, refused)
 	}
 	defer s.scans.end(v.agency())
-	_, part, err := v.openScan(ctx, consultation, kind.Whole(), q.From, q.To, func(e *audit.Entry, part stretch) {
+	part, err := v.openScan(ctx, consultation, q.Owner, kind.Whole(), q.From, q.To, func(e *audit.Entry, part stretch) {
 		e.Outcome, e.Count = "computed", part.count()
 		e.Details = map[string]string{"report": q.Report, "from": entryTime(q.From), "to": entryTime(q.To)}
 		if q.Key != "" {
@@ -68,11 +70,11 @@ func (s *Service) Statistics(ctx context.Context, c Caller, consultation string,
 		return err
 	}
 	now := s.Clock()
-	if err := tell.Begin(StatisticsHead{Kind: kind, Owner: v.agency(), Exchange: s.origin, From: q.From, To: q.To, At: now}); err != nil {
+	if err := tell.Begin(StatisticsHead{Kind: kind, Owner: part.owner, Exchange: s.origin, From: q.From, To: q.To, At: now}); err != nil {
 		return err
 	}
-	computation, err := report.Begin(report.Query{Report: q.Report, Owner: v.agency(), From: q.From, To: q.To, Now: now, Key: q.Key, Host: q.Host},
-		s.facts(ctx, v.agency()), tell.Row)
+	computation, err := report.Begin(report.Query{Report: q.Report, Owner: part.owner, From: q.From, To: q.To, Now: now, Key: q.Key, Host: q.Host},
+		s.facts(ctx, part.owner), tell.Row)
 	if err != nil {
 		return unavailable(err) // checkStatistics has asked the same
 	}
@@ -112,34 +114,47 @@ func (v *visit) checkStatistics(q *StatisticsQuery) (*report.Kind, *Refusal) {
 const maxNamed = 256
 
 // openScan finds the entries of a time, checks the consultation and writes the
-// entry that says that they are read. wide is what is to be read.
-func (v *visit) openScan(ctx context.Context, consultation string, whole bool, from, to time.Time, describe func(e *audit.Entry, exact stretch)) (exact, wide stretch, err error) {
-	err = v.view(ctx, func(rows Reader) (err error) {
+// entry that says that they are read; describe is told which they are. It
+// returns what is to be read, which can be more.
+func (v *visit) openScan(ctx context.Context, consultation, asked string, whole bool, from, to time.Time, describe func(e *audit.Entry, exact stretch)) (wide stretch, err error) {
+	var exact stretch
+	var refused *Refusal
+	err = v.view(ctx, func(rows Reader) error {
+		owner, r, err := v.logOwner(rows, asked)
+		if refused = r; err != nil || r != nil {
+			return err
+		}
 		if whole {
-			exact = stretch{owner: v.agency(), first: 1}
-			exact.last, _, err = rows.Last(v.agency())
+			exact = stretch{owner: owner, first: 1}
+			exact.last, _, err = rows.Last(owner)
 			wide = exact
 			return err
 		}
-		if exact, err = between(rows, v.agency(), from, to); err != nil {
-			return err
+		if exact, err = between(rows, owner, from, to); err == nil {
+			wide, err = widened(rows, from, to, exact)
 		}
-		wide, err = widened(rows, from, to, exact)
 		return err
 	})
 	if err != nil {
-		return exact, wide, err
+		return wide, err
+	}
+	if refused != nil {
+		return wide, v.refuse(ctx, refused)
 	}
 	_, err = v.commit(ctx, func(tx *Tx) ([]audit.Entry, *Refusal, error) {
 		row, r, err := v.consultation(tx, tx.Now(), consultation, "")
 		if err != nil || r != nil {
 			return nil, r, err
 		}
+		if _, r, err := v.logOwner(tx, asked); err != nil || r != nil { // as of now
+			return nil, r, err
+		}
 		e := v.consulted(row)
 		describe(&e, exact)
+		v.another(e.Details, exact.owner)
 		return []audit.Entry{e}, nil, nil
 	})
-	return exact, wide, err
+	return wide, err
 }
 
 // compute reads the log, as often as the report needs it.

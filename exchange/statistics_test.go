@@ -2,14 +2,18 @@ package exchange_test
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
+	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/report"
 )
 
 // statistics computes a report as an agency's data-protection officer.
@@ -98,5 +102,53 @@ func TestStatisticsByTime(t *testing.T) {
 				t.Errorf("days %d to %d: %d rows, %+v", i, j, len(rows), sum)
 			}
 		}
+	}
+}
+
+// TestStatisticsOfAnother: a supervisor counts and exports another agency's log
+// only while the registry grants it.
+func TestStatisticsOfAnother(t *testing.T) {
+	t.Parallel()
+	x := exchangetest.New(t)
+	sent := post(t, x, draft(x, demo.EEtoLVUA))
+	p := x.Parts(exchangetest.PartsConfig{})
+	admit := func(supervises ...string) {
+		t.Helper()
+		a := agencyOf(t, p, "ee/pbgb")
+		a.Roles, a.Supervises = []string{certs.RoleUnit, certs.RoleDPO, certs.RoleSupervisor}, supervises
+		if err := p.Service.Admit(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	admit()
+	s := review(t, p, supervisor(x, "ee/pbgb"))
+	try := func(owner string) (rows, lines string, err error) {
+		var table, file strings.Builder
+		tell := exchange.StatisticsTeller{Begin: func(exchange.StatisticsHead) error { return nil }, Progress: func(uint64, uint64) error { return nil },
+			Row: func(cells []string) error { table.WriteString(strings.Join(cells, " ") + "\n"); return nil }, End: func(report.Summary) error { return nil }}
+		err = p.Service.Statistics(t.Context(), s.who, s.consultation, exchange.StatisticsQuery{Owner: owner, Report: "breach"}, tell)
+		_, err2 := p.Service.Export(t.Context(), s.who, s.consultation, exchange.ExportQuery{Owner: owner, Format: report.Table}, func(exchange.ExportHead) (io.Writer, error) { return &file, nil })
+		if (err == nil) != (err2 == nil) {
+			t.Errorf("statistics: %v, export: %v", err, err2)
+		}
+		return table.String(), file.String(), err
+	}
+	for _, owner := range []string{"lv/vp", "xx/none"} {
+		rows, lines, err := try(owner)
+		if refusedAs(t, err, exchange.NotFound); rows+lines != "" {
+			t.Errorf("%s shows %s%s", owner, rows, lines)
+		}
+	}
+	admit("lv/vp")
+	rows, lines, err := try("lv/vp")
+	if err != nil || !strings.Contains(rows, sent.ID()+" ") || !strings.Contains(rows, " received ") || !strings.Contains(lines, `"package.deliver"`) || strings.Contains(lines, `"package.send"`) {
+		t.Errorf("%v: %s\n%s", err, rows, lines)
+	}
+	if e := newest(t, p, "ee/pbgb"); e.Action != "audit.export" || e.Outcome != "exported" || e.Details["owner"] != "lv/vp" {
+		t.Errorf("%+v", e)
+	}
+	admit()
+	if _, _, err := try("lv/vp"); err == nil {
+		t.Error("the grant has ended, and the log is open")
 	}
 }

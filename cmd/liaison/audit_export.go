@@ -83,6 +83,7 @@ not do what they say: outcome:denied (recipient:lv/vp OR recipient:it/dcpc) -pur
 // plan is an export that is not whole yet.
 type plan struct {
 	Agency string    `json:"agency"`
+	Owner  string    `json:"owner,omitempty"`
 	Query  string    `json:"query"`
 	From   time.Time `json:"from,omitzero"`
 	To     time.Time `json:"to"`
@@ -138,7 +139,7 @@ func (x *exporting) plan(c *client.Client, args []string) (*plan, error) {
 	if x.resume {
 		return x.planned(c, args)
 	}
-	p := &plan{Agency: c.Agency(), Format: x.format}
+	p := &plan{Agency: c.Agency(), Owner: x.owner, Format: x.format}
 	if p.Format == "" {
 		if p.Format = figures.Lines; strings.EqualFold(filepath.Ext(x.file), ".csv") {
 			p.Format = figures.Table
@@ -223,7 +224,7 @@ func (x *exporting) fetch(ctx context.Context, c *client.Client, consultation st
 		if err != nil {
 			return nil, err
 		}
-		q := client.ExportQuery{Query: p.Query, From: p.From, To: p.To, Format: p.Format, After: after, Last: p.Last}
+		q := client.ExportQuery{Owner: p.Owner, Query: p.Query, From: p.From, To: p.To, Format: p.Format, After: after, Last: p.Last}
 		if after == 0 { // nothing but a heading, which comes again
 			q.Last, size = 0, 0
 			sum.Reset()

@@ -22,7 +22,7 @@ type reporting struct {
 	env *environment
 	profileFlags
 	officerFlags
-	month, file, caseRef string
+	month, file, caseRef, owner string
 }
 
 func newAuditReport(env *environment) *cobra.Command {
@@ -47,6 +47,7 @@ It is made of the statistics monthly and overdue; both are entries of the log.`,
 	f := c.Flags()
 	f.StringVar(&r.month, "month", "", "the month: 2026-10")
 	f.StringVarP(&r.file, "output", "o", "", "the file, .html or .pdf, which must not be there yet")
+	f.StringVar(&r.owner, "owner", "", "whose log; a supervisor may read those that the registry grants (default: your own agency's)")
 	f.StringVar(&r.caseRef, "case", "", "your own case reference, for the record")
 	_ = c.MarkFlagRequired("month")
 	_ = c.MarkFlagRequired("output")
@@ -100,11 +101,11 @@ func (r *reporting) make(ctx context.Context, c *client.Client, from, to time.Ti
 	}
 	bar := r.env.progress("entries", false)
 	defer bar.end()
-	monthly, err := rowsOf(ctx, c, consultation.ID, client.StatisticsQuery{Report: "monthly", From: from, To: to}, bar)
+	monthly, err := rowsOf(ctx, c, consultation.ID, client.StatisticsQuery{Owner: r.owner, Report: "monthly", From: from, To: to}, bar)
 	if err != nil {
 		return nil, err
 	}
-	overdue, err := rowsOf(ctx, c, consultation.ID, client.StatisticsQuery{Report: "overdue", To: to}, bar)
+	overdue, err := rowsOf(ctx, c, consultation.ID, client.StatisticsQuery{Owner: r.owner, Report: "overdue", To: to}, bar)
 	if err != nil {
 		return nil, err
 	}

@@ -17,32 +17,23 @@ import (
 	figures "github.com/liaison-exchange/liaison/exchange/report"
 )
 
-// timeFlags say which time is meant.
+// timeFlags say which time of whose log is meant.
 type timeFlags struct {
-	year, month, from, to, since string
+	rangeFlags
+	year, month string
 }
 
 func (t *timeFlags) add(c *cobra.Command) {
+	t.rangeFlags.add(c)
 	f := c.Flags()
 	f.StringVar(&t.year, "year", "", "the year: 2026")
 	f.StringVar(&t.month, "month", "", "the month: 2026-10")
-	f.StringVar(&t.from, "from", "", "from this day or time on: 2026-10-01, 2026-10-01T08:00:00Z")
-	f.StringVar(&t.to, "to", "", "before this time, or to the end of this day")
-	f.StringVar(&t.since, "since", "", "how far back instead: 30d, 12h")
-	c.MarkFlagsMutuallyExclusive("year", "month", "from", "since")
-	c.MarkFlagsMutuallyExclusive("year", "to")
-	c.MarkFlagsMutuallyExclusive("month", "to")
+	c.MarkFlagsMutuallyExclusive("year", "month", "since")
+	c.MarkFlagsMutuallyExclusive("year", "month", "until")
 }
 
 // times are the bounds in UTC; zero ones are none.
 func (t *timeFlags) times(now time.Time) (from, to time.Time, err error) {
-	if t.since != "" {
-		ago, err := parseAgo(t.since)
-		if err != nil {
-			return from, to, err
-		}
-		from = now.Add(-ago)
-	}
 	for _, x := range []struct {
 		flag, text, layout string
 		years, months      int
@@ -55,31 +46,8 @@ func (t *timeFlags) times(now time.Time) (from, to time.Time, err error) {
 		}
 		return from, from.AddDate(x.years, x.months, 0), nil
 	}
-	if t.from != "" {
-		if from, _, err = parseMoment("from", t.from); err != nil {
-			return from, to, err
-		}
-	}
-	if t.to != "" {
-		day := false
-		if to, day, err = parseMoment("to", t.to); err == nil && day {
-			to = to.AddDate(0, 0, 1)
-		}
-	}
-	if err == nil && !to.IsZero() && !from.Before(to) {
-		err = usageError(errors.New("the time ends before it begins"), "give --from before --to")
-	}
-	return from, to, err
-}
-
-func parseMoment(flag, text string) (t time.Time, day bool, err error) {
-	if t, err = time.Parse(time.DateOnly, text); err == nil {
-		return t, true, nil
-	}
-	if t, err = time.Parse(time.RFC3339, text); err == nil {
-		return t.UTC(), false, nil
-	}
-	return t, false, usageError(fmt.Errorf("--%s %q is no day and no time", flag, text), "write it as 2026-10-01 or 2026-10-01T08:00:00Z")
+	_, _, both, err := t.bounds(now)
+	return both.From, both.To, err
 }
 
 // counting is what the flags of audit statistics say.
@@ -110,7 +78,7 @@ table (on standard error).
 		Example: `  liaison audit statistics directive-2023-977 --year 2026 --reason "Figures for the Commission, 1 March"
   liaison audit statistics transfers --month 2026-10 --csv -o transfers.csv --reason "Register for the authority"
   liaison audit statistics overdue --reason "Monthly check of erasures"
-  liaison audit statistics breach --from 2026-11-20T18:00:00Z --to 2026-11-21T06:00:00Z --host desk-7 --reason "Stolen laptop, case 2026-B3"`,
+  liaison audit statistics breach --since 2026-11-20T18:00:00Z --until 2026-11-21T06:00:00Z --host desk-7 --reason "Stolen laptop, case 2026-B3"`,
 		Args:      cobra.MaximumNArgs(1),
 		ValidArgs: figures.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -187,7 +155,7 @@ func (s *counting) run(ctx context.Context, c *client.Client, args []string) (er
 	}
 	bar := s.env.progress("entries", false)
 	t := &statisticsTable{out: out, csv: s.csv}
-	err = c.Statistics(ctx, consultation.ID, client.StatisticsQuery{Report: args[0], From: from, To: to, Key: s.key, Host: s.host}, func(line api.StatisticsLine) error {
+	err = c.Statistics(ctx, consultation.ID, client.StatisticsQuery{Owner: s.owner, Report: args[0], From: from, To: to, Key: s.key, Host: s.host}, func(line api.StatisticsLine) error {
 		if line.Progress != nil {
 			bar.set(line.Progress.Done, line.Progress.Of)
 			return nil

@@ -19,6 +19,7 @@ import (
 // ExportQuery says which entries of the own agency's log are exported, and as
 // what: "jsonl" or "csv". Zero times are no bounds.
 type ExportQuery struct {
+	Owner    string // whose log; empty: the own agency's
 	Query    string
 	From, To time.Time
 	Format   string
@@ -37,8 +38,10 @@ type ExportQuery struct {
 func (c *Client) Export(ctx context.Context, consultation string, q ExportQuery, w io.Writer, sum hash.Hash) (receipt *Receipt, last uint64, err error) {
 	k := get(api.RouteAuditExport, url.Values{"format": {q.Format}})
 	k.header = http.Header{api.HeaderConsultation: {consultation}}
-	if q.Query != "" {
-		k.query.Set("q", q.Query)
+	for name, v := range map[string]string{"q": q.Query, "owner": q.Owner} {
+		if v != "" {
+			k.query.Set(name, v)
+		}
 	}
 	for name, t := range map[string]time.Time{"from": q.From, "to": q.To} {
 		if !t.IsZero() {

@@ -16,6 +16,7 @@ import (
 // StatisticsQuery says what is to be computed of the own agency's log. Zero
 // times are no bounds.
 type StatisticsQuery struct {
+	Owner     string // whose log; empty: the own agency's
 	Report    string
 	From, To  time.Time
 	Key, Host string // of the report breach
@@ -32,7 +33,7 @@ func (c *Client) Statistics(ctx context.Context, consultation string, q Statisti
 			k.query.Set(name, t.UTC().Format(time.RFC3339))
 		}
 	}
-	for name, v := range map[string]string{"key": q.Key, "host": q.Host} {
+	for name, v := range map[string]string{"key": q.Key, "host": q.Host, "owner": q.Owner} {
 		if v != "" {
 			k.query.Set(name, v)
 		}

@@ -13,7 +13,7 @@ import (
 // has the digest; without it the answer was cut off.
 func getExport(c *call) error {
 	p := c.parameters()
-	q := exchange.ExportQuery{Query: p.values.Get("q"), From: p.moment("from"), To: p.moment("to"), Format: p.word("format", formatLines, formatCSV),
+	q := exchange.ExportQuery{Owner: p.agency("owner"), Query: p.values.Get("q"), From: p.moment("from"), To: p.moment("to"), Format: p.word("format", formatLines, formatCSV),
 		After: p.number("after", 0, 0, maxSeq), Last: p.number("last", 0, 1, maxSeq)}
 	if p.err != nil {
 		return p.err

@@ -48,8 +48,8 @@ var operations = []operation{
 	{id: "listHolds", method: http.MethodGet, route: api.RouteHolds, limit: exchange.LimitSearches, handle: listHolds},
 	{id: "releaseHold", method: http.MethodPost, route: api.RouteRelease, media: api.MediaJSON, limit: exchange.LimitChanges, handle: releaseHold},
 
-	{id: "getExport", method: http.MethodGet, route: api.RouteAuditExport, query: []string{"q", "from", "to", "format", "after", "last"}, limit: exchange.LimitSearches, handle: getExport},
-	{id: "getStatistics", method: http.MethodGet, route: api.RouteAuditStatistics, query: []string{"report", "from", "to", "key", "host", "format"}, limit: exchange.LimitSearches, handle: getStatistics},
+	{id: "getExport", method: http.MethodGet, route: api.RouteAuditExport, query: []string{"owner", "q", "from", "to", "format", "after", "last"}, limit: exchange.LimitSearches, handle: getExport},
+	{id: "getStatistics", method: http.MethodGet, route: api.RouteAuditStatistics, query: []string{"owner", "report", "from", "to", "key", "host", "format"}, limit: exchange.LimitSearches, handle: getStatistics},
 
 	{id: "putRevocations", method: http.MethodPut, route: api.RouteRevocations, media: api.MediaCRL, limit: exchange.LimitChanges, handle: putRevocations},
 	{id: "putGrace", method: http.MethodPut, route: api.RouteGrace, media: api.MediaJSON, limit: exchange.LimitChanges, handle: putGrace},

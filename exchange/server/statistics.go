@@ -20,7 +20,7 @@ const (
 func getStatistics(c *call) error {
 	p := c.parameters()
 	format := p.word("format", formatLines, formatCSV)
-	q := exchange.StatisticsQuery{Report: p.values.Get("report"), From: p.moment("from"), To: p.moment("to"), Key: p.values.Get("key"), Host: p.values.Get("host")}
+	q := exchange.StatisticsQuery{Owner: p.agency("owner"), Report: p.values.Get("report"), From: p.moment("from"), To: p.moment("to"), Key: p.values.Get("key"), Host: p.values.Get("host")}
 	if p.err != nil {
 		return p.err
 	}
