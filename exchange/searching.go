@@ -172,6 +172,9 @@ func (l searchLog) Rows(owner string, after uint64, limit int) ([]search.Row, er
 	return rows, err
 }
 
+// LogOf is a log as the index reads it.
+func LogOf(rows Reader) search.Log { return searchLog{rows} }
+
 // ViewOfLog is how an index reads the logs of a store.
 func ViewOfLog(s Store) func(context.Context, func(search.Log) error) error {
 	return func(ctx context.Context, f func(search.Log) error) error {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"hash"
 	"hash/crc32"
 	"maps"
 	"slices"
@@ -28,13 +29,23 @@ type keyed [8]byte
 // Key makes tokens of values that the index must not show.
 type Key [32]byte
 
-func (k *Key) token(field, value string) (t keyed) {
-	mac := hmac.New(sha256.New, k[:])
-	mac.Write([]byte(field))
-	mac.Write([]byte{0})
-	mac.Write([]byte(value))
-	copy(t[:], mac.Sum(nil))
-	return t
+func (k *Key) token(field, value string) keyed { return k.tokener().token(field, value) }
+
+// tokener makes many tokens, one after the other.
+type tokener struct {
+	mac hash.Hash
+	in  []byte
+	out []byte
+}
+
+func (k *Key) tokener() *tokener { return &tokener{mac: hmac.New(sha256.New, k[:])} }
+
+func (m *tokener) token(field, value string) keyed {
+	m.mac.Reset()
+	m.in = append(append(append(m.in[:0], field...), 0), value...)
+	m.mac.Write(m.in)
+	m.out = m.mac.Sum(m.out[:0])
+	return keyed(m.out[:8])
 }
 
 // fingerprint tells whether an index was made with this key, and for the same
@@ -66,6 +77,7 @@ func base32Text(b []byte) []byte {
 // builder is a block that is being made.
 type builder struct {
 	key     *Key
+	tokener *tokener
 	size    int
 	present set
 	times   []int64 // milliseconds; 0 in a hole
@@ -75,7 +87,7 @@ type builder struct {
 }
 
 func newBuilder(key *Key, size int) *builder {
-	return &builder{key: key, size: size, present: newSet(size), times: make([]int64, size),
+	return &builder{key: key, tokener: key.tokener(), size: size, present: newSet(size), times: make([]int64, size),
 		codes: map[string]map[string]set{}, tokens: map[string]map[keyed][]uint16{}, has: map[string]set{}}
 }
 
@@ -88,21 +100,24 @@ func (b *builder) add(i int, entry []byte) {
 	}
 	b.present.add(i)
 	b.times[i] = at
-	for _, name := range names {
-		f := fields[name]
-		for _, v := range f.of(e) {
-			b.put(f, v, i)
-		}
+	for _, f := range inOrder {
+		f.values(e, func(v string) {
+			if v != "" {
+				b.put(f, v, i)
+			}
+		})
 	}
 }
 
-// decode reads an entry and its time as Match does.
+// decode reads an entry and its time. These bytes were written by Encode, of
+// which this is the quick reverse: what is shown is parsed strictly besides,
+// and whoever checks a log does that with all of it.
 func decode(entry []byte) (*audit.Entry, int64, bool) {
 	if len(entry) == 0 {
 		return nil, 0, false
 	}
-	e, err := audit.ParseEntry(entry)
-	if err != nil {
+	var e audit.Entry
+	if err := json.Unmarshal(entry, &e); err != nil {
 		return nil, 0, false
 	}
 	at, err := audit.ParseTime(e.Time)
@@ -112,8 +127,10 @@ func decode(entry []byte) (*audit.Entry, int64, bool) {
 func (b *builder) put(f *Field, v string, i int) {
 	b.hasSet(f.Name).add(i)
 	if f.Token {
-		t := b.key.token(f.Name, v)
-		b.tokenMap(f.Name)[t] = append(b.tokens[f.Name][t], uint16(i))
+		m, t := b.tokenMap(f.Name), b.tokener.token(f.Name, v)
+		if list := m[t]; len(list) == 0 || int(list[len(list)-1]) != i {
+			m[t] = append(list, uint16(i))
+		}
 		return
 	}
 	b.codeSet(f.Name, v).add(i)

@@ -25,13 +25,16 @@ type Field struct {
 // fields are all fields, by name.
 var fields = map[string]*Field{}
 
-// names are the fields' names in the order of help.
-var names []string
+// names are the fields' names in the order of help, inOrder the fields.
+var (
+	names   []string
+	inOrder []*Field
+)
 
 func field(name, about string, values func(*audit.Entry, func(string)), closed ...string) *Field {
 	f := &Field{Name: name, About: about, values: values, Values: closed}
 	fields[name] = f
-	names = append(names, name)
+	names, inOrder = append(names, name), append(inOrder, f)
 	return f
 }
 
