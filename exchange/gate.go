@@ -26,6 +26,9 @@ const (
 	ActAttachment  Action = "attachment.read"
 	ActEntries     Action = "audit.list"
 	ActEntry       Action = "audit.show"
+	ActSample      Action = "audit.sample"
+	ActSamples     Action = "audit.samples"
+	ActReview      Action = "audit.review"
 	ActStatistics  Action = "audit.statistics"
 	ActExport      Action = "audit.export"
 	ActPublish     Action = "key.publish"
@@ -102,6 +105,9 @@ var permissions = map[Action]permission{
 	ActAttachment:  {[]string{certs.RoleUnit}, audit.Consultation},
 	ActEntries:     {readers, audit.Consultation},
 	ActEntry:       {readers, audit.Consultation},
+	ActSample:      {readers, audit.Consultation},
+	ActSamples:     {readers, audit.Consultation},
+	ActReview:      {readers, audit.Consultation},
 	ActStatistics:  {readers, audit.Consultation},
 	ActExport:      {readers, audit.Disclosure},
 	ActPublish:     {publishers, audit.Alteration},

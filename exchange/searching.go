@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/liaison-exchange/liaison/audit"
@@ -52,7 +53,7 @@ func (s *Service) Search(ctx context.Context, c Caller, consultation string, r S
 		return nil, v.refuse(ctx, refused)
 	}
 	var page *SearchPage
-	err = v.onLog(ctx, consultation, r.Owner, func(rows Reader, snap search.Snapshot, owner string) error {
+	err = v.onLog(ctx, consultation, r.Owner, func(ctx context.Context, rows Reader, snap search.Snapshot, owner string) error {
 		ask.Owner = owner
 		page, err = v.search(ctx, rows, snap, ask)
 		return err
@@ -118,8 +119,12 @@ func badQuery(err error) *Refusal {
 
 // onLog runs f on one snapshot of a log that the caller may read, with the
 // index as it was just before, within the time of a search.
-func (v *visit) onLog(ctx context.Context, consultation, asked string, f func(rows Reader, snap search.Snapshot, owner string) error) error {
-	ctx, cancel := context.WithTimeout(ctx, v.SearchTime)
+func (v *visit) onLog(ctx context.Context, consultation, asked string, f func(ctx context.Context, rows Reader, snap search.Snapshot, owner string) error) error {
+	return v.onLogFor(ctx, v.SearchTime, consultation, asked, f)
+}
+
+func (v *visit) onLogFor(ctx context.Context, time time.Duration, consultation, asked string, f func(ctx context.Context, rows Reader, snap search.Snapshot, owner string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, time)
 	defer cancel()
 	for {
 		snap := v.snapshot(asked)
@@ -138,7 +143,7 @@ func (v *visit) onLog(ctx context.Context, consultation, asked string, f func(ro
 			if r != nil {
 				return r
 			}
-			return f(rows, snap, owner)
+			return f(ctx, rows, snap, owner)
 		})
 		if !errors.Is(err, search.ErrAgain) {
 			return err

@@ -124,6 +124,10 @@ type Reader interface {
 	Revision(digest string) (*RevisionRow, error)
 
 	Entries(owner string, after uint64, limit int) ([]EntryRow, error)
+	// Samples are an agency's, newest first. Verdicts are in the order of seq.
+	Sample(id string) (*Sample, error)
+	Samples(agency string, limit int) ([]Sample, error)
+	Verdicts(sample string) ([]Verdict, error)
 	// Owners are all that have an entry. Drops are erasures after a position,
 	// in order, for the search index.
 	Owners() ([]string, error)
@@ -210,6 +214,9 @@ type Writer interface {
 
 	PutRevocation(r RevocationRow) // insert or replace, by jurisdiction and issuer
 	PutGrace(g GraceRow)           // insert or replace
+
+	PutSample(s Sample)   // insert
+	PutVerdict(v Verdict) // insert or replace, by sample and seq
 
 	PutRate(r RateRow) // insert or replace, by agency and limit
 	DropRate(agency, limit string)

@@ -176,6 +176,9 @@ func setFrom(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	text, ok := value.(string)
+	if n, is := value.(float64); is { // a whole number
+		text, ok = strconv.FormatInt(int64(n), 10), true
+	}
 	if !ok {
 		ts.Fatalf("%s has no text %q", args[1], args[2])
 	}

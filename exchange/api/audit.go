@@ -34,3 +34,56 @@ type AuditBar struct {
 	From  string `json:"from"`
 	Count uint64 `json:"count"`
 }
+
+// SampleRequest asks for a random sample of a log. Without a seed one is made;
+// with the same seed, range and log the sample is the same.
+type SampleRequest struct {
+	Owner string `json:"owner,omitempty"` // whose log; absent: the own agency's
+	Query string `json:"query,omitempty"`
+	From  string `json:"from,omitempty"` // a date or time
+	To    string `json:"to,omitempty"`
+	Size  int    `json:"size"`
+	Seed  string `json:"seed,omitempty"`
+	By    string `json:"by,omitempty"` // a field: each of its values is represented
+}
+
+// Sample is what was drawn: of all entries up to `through` that matched, those
+// of each value of the field `by` whose SHA-256 over seed, line feed, owner,
+// line feed and seq in decimal is smallest.
+type Sample struct {
+	ID         string    `json:"id"`
+	Owner      string    `json:"owner"`
+	DrawnBy    string    `json:"drawn_by"` // identity
+	Officer    string    `json:"officer"`
+	At         string    `json:"at"`
+	Query      string    `json:"query,omitempty"`
+	From       string    `json:"from,omitempty"`
+	To         string    `json:"to,omitempty"`
+	Seed       string    `json:"seed"`
+	By         string    `json:"by,omitempty"`
+	Through    uint64    `json:"through"`
+	Population uint64    `json:"population"`
+	Seqs       []uint64  `json:"seqs"`
+	Verdicts   []Verdict `json:"verdicts"`
+	Receipt    string    `json:"receipt,omitempty"`
+}
+
+// VerdictRequest says what a reviewer found about one entry.
+type VerdictRequest struct {
+	Verdict string `json:"verdict"`
+	Note    string `json:"note,omitempty"` // erased together with the entry
+}
+
+// Verdict is what a reviewer found about one entry of a sample.
+type Verdict struct {
+	Seq      uint64 `json:"seq"`
+	Verdict  string `json:"verdict"`
+	Note     string `json:"note,omitempty"`
+	Reviewer string `json:"reviewer"` // identity
+	At       string `json:"at"`
+}
+
+// Samples answers GET /v1/audit/samples, newest first.
+type Samples struct {
+	Items []Sample `json:"items"`
+}

@@ -31,6 +31,8 @@ const (
 	RouteErasures        = "/v1/audit/erasures"
 	RouteHolds           = "/v1/audit/holds"
 	RouteRelease         = "/v1/audit/holds/{id}/release"
+	RouteSamples         = "/v1/audit/samples"
+	RouteVerdict         = "/v1/audit/samples/{id}/verdicts/{seq}"
 	RouteLimits          = "/v1/limits"
 	RouteCheckpoint      = "/log/checkpoint"
 	RouteWitnessed       = "/log/witnessed" // the newest head that enough witnesses have cosigned
@@ -84,6 +86,11 @@ func PolicyPath(jurisdiction string) string { return RoutePolicies + "/" + juris
 
 // PolicyRollbackPath returns the path of orders to put an earlier one in force.
 func PolicyRollbackPath(jurisdiction string) string { return PolicyPath(jurisdiction) + "/rollback" }
+
+// VerdictPath returns the path of the verdict on one entry of a sample.
+func VerdictPath(sample string, seq uint64) string {
+	return RouteSamples + "/" + url.PathEscape(sample) + "/verdicts/" + strconv.FormatUint(seq, 10)
+}
 
 // AuditEntryPath returns the path of one entry of an owner's log.
 func AuditEntryPath(owner string, seq uint64) string {

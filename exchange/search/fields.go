@@ -61,7 +61,7 @@ func list(get func(*audit.Entry) []string) func(*audit.Entry, func(string)) {
 var (
 	outcomes = []string{"delivered", "pending", "denied", "acknowledged", "blocked", "expired", "withdrawn", "refused", "shown", "opened", "released",
 		"repeated", "done", "awaits_second_operator", "awaits_others", "published", "retired", "replayed", "started", "stopped", "activated", "notified", "mixed",
-		"erased", "held", "lifted", "ordered", "exported", "cosigned", "sampled", "reviewed", "failed", "kept", "computed", "begun", "broken_off"}
+		"erased", "held", "lifted", "ordered", "exported", "cosigned", "sampled", "reviewed", "failed", "kept", "computed", "begun", "broken_off", "back", "missing"}
 	operations        = []string{audit.Collection, audit.Alteration, audit.Consultation, audit.Disclosure, audit.Combination, audit.Erasure}
 	roles             = []string{"unit", "dpo", "policy", "supervisor", "operator"}
 	purposes          = []string{"prevention", "detection", "investigation", "prosecution", "execution_of_penalty", "public_security_threat", "missing_person"}

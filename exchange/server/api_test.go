@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -422,6 +423,7 @@ func testLog(t *testing.T, w *wire) {
 		dpo.get(path, api.HeaderConsultation, consultation).want(t, http.StatusNotFound)
 	}
 	testSearch(t, dpo, consultation)
+	testSamples(t, w, dpo, consultation)
 	dpo.get(api.RouteAuditEntries).want(t, http.StatusForbidden)
 	dpo.get(api.AuditEntryPath("ee/pbgb", 1)).want(t, http.StatusForbidden)
 
@@ -471,6 +473,54 @@ func testSearch(t *testing.T, dpo *caller, consultation string) {
 	}
 }
 
+// testSamples draws a sample twice with one seed, and reviews it.
+func testSamples(t *testing.T, w *wire, dpo *caller, consultation string) {
+	under := []string{"Content-Type", api.MediaJSON, api.HeaderConsultation, consultation}
+	ask := func(method, path string, v any, header ...string) reply {
+		body, err := json.Marshal(v)
+		must(t, err)
+		return dpo.do(method, path, body, header...)
+	}
+	var first, second api.Sample
+	want := api.SampleRequest{Query: "action:package.send", Size: 2, Seed: "s-1", By: "outcome"}
+	ask(http.MethodPost, api.RouteSamples, want, under...).want(t, http.StatusCreated).decode(t, &first)
+	ask(http.MethodPost, api.RouteSamples, want, under...).want(t, http.StatusCreated).decode(t, &second)
+	if len(first.Seqs) != 2 || !slices.Equal(first.Seqs, second.Seqs) || first.ID == second.ID || first.Population < 2 || received(t, w, first.Receipt).Action != "audit.sample" {
+		t.Errorf("%+v, then %+v", first, second)
+	}
+	for _, wrong := range []api.SampleRequest{{Size: 0}, {Size: 1001}, {Size: 1, Query: "denied"}, {Size: 1, By: "officer"}, {Size: 1, Seed: "a b"}, {Size: 1, From: "yesterday"}, {Size: 1, Owner: "EE"}} {
+		ask(http.MethodPost, api.RouteSamples, wrong, under...).want(t, http.StatusBadRequest)
+	}
+	ask(http.MethodPost, api.RouteSamples, api.SampleRequest{Size: 1, Owner: "lv/vp"}, under...).want(t, http.StatusNotFound)
+	ask(http.MethodPost, api.RouteSamples, want, under[:2]...).want(t, http.StatusForbidden)
+
+	verdict := api.VerdictRequest{Verdict: "unclear", Note: "The case file names another purpose."}
+	var reviewed api.Sample
+	ask(http.MethodPut, api.VerdictPath(first.ID, first.Seqs[0]), verdict, under...).want(t, http.StatusOK).decode(t, &reviewed)
+	if e := received(t, w, reviewed.Receipt); len(reviewed.Verdicts) != 1 || reviewed.Verdicts[0].Note != verdict.Note || e.Action != "audit.review" || e.Details["verdict"] != "unclear" || strings.Contains(fmt.Sprint(e), "case file") {
+		t.Errorf("%+v, %+v", reviewed, e)
+	}
+	ask(http.MethodPut, api.VerdictPath(first.ID, first.Seqs[0]), api.VerdictRequest{Verdict: "fine"}, under...).want(t, http.StatusBadRequest)
+	ask(http.MethodPut, api.VerdictPath(first.ID, first.Seqs[0]), verdict, under[:2]...).want(t, http.StatusForbidden)
+	for _, path := range []string{api.VerdictPath(first.ID, 1<<40), api.VerdictPath(nobody, 1), api.VerdictPath("none", 1), api.VerdictPath(first.ID, 0)} {
+		ask(http.MethodPut, path, verdict, under...).want(t, http.StatusNotFound)
+	}
+	var all api.Samples
+	dpo.get(api.RouteSamples, api.HeaderConsultation, consultation).want(t, http.StatusOK).decode(t, &all)
+	if len(all.Items) != 2 || len(all.Items[0].Verdicts)+len(all.Items[1].Verdicts) != 1 {
+		t.Errorf("%+v", all)
+	}
+	dpo.get(api.RouteSamples).want(t, http.StatusForbidden)
+	other := w.as("lv/vp", "dpo")
+	dpo = other
+	theirs := []string{"Content-Type", api.MediaJSON, api.HeaderConsultation, other.consult("")}
+	ask(http.MethodPut, api.VerdictPath(first.ID, first.Seqs[0]), verdict, theirs...).want(t, http.StatusNotFound)
+	other.get(api.RouteSamples, theirs[2:]...).want(t, http.StatusOK).decode(t, &all)
+	if len(all.Items) != 0 {
+		t.Errorf("another agency sees %+v", all)
+	}
+}
+
 // A search that takes too long is refused, and no fault.
 func testSearchTooWide(t *testing.T, w *wire) {
 	s := w.small(t, server.Limits{}, func(x server.Exchange) server.Exchange {
@@ -479,6 +529,10 @@ func testSearchTooWide(t *testing.T, w *wire) {
 	})
 	dpo := s.as("ee/pbgb", "dpo")
 	r := dpo.get(api.RouteAuditEntries+"?q=outcome:denied", api.HeaderConsultation, dpo.consult("")).want(t, http.StatusUnprocessableEntity)
+	sample := dpo.do(http.MethodPost, api.RouteSamples, []byte(`{"size":1}`), "Content-Type", api.MediaJSON, api.HeaderConsultation, dpo.consult("")).want(t, http.StatusUnprocessableEntity)
+	if sample.problem() != "search-too-wide" {
+		t.Errorf("%s", sample.body)
+	}
 	if r.problem() != "search-too-wide" || !strings.Contains(string(r.body), "narrow") {
 		t.Errorf("%s", r.body)
 	}

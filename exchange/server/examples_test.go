@@ -74,6 +74,9 @@ var bodies = map[string]any{
 	"listEntries": api.AuditPage{Items: []api.AuditItem{exampleItem, {Owner: "ee/pbgb", Seq: 18, Index: 44, Commitment: exampleDigest, Erased: true,
 		Erasure: &api.Erasure{At: exampleTime, Why: "retention", Class: "log", By: "exchange/ops", Seq: 4411}}}},
 	"getEntry":     exampleItem,
+	"postSample":   exampleSample,
+	"listSamples":  api.Samples{Items: []api.Sample{exampleSample}},
+	"putVerdict":   exampleSample,
 	"orderErasure": api.ErasureDone{ID: exampleID, First: 17, Last: 216, Erased: 198, Kept: 2, Done: true, Receipt: exampleReceipt},
 	"previewErasures": api.ErasurePreview{On: exampleTime, Classes: []api.ErasureClass{{Class: "package", Count: 1, Days: 1096}, {Class: "log", Count: 312, Held: 4, Days: 1096}},
 		Items: []api.ErasureItem{{Class: "package", Package: exampleID, Due: exampleTime}, {Class: "log", First: 1, Last: 316}}, Receipt: exampleReceipt},
@@ -130,6 +133,8 @@ var requests = map[string]any{
 	"openConsultation": api.ConsultationRequest{Officer: "j.berzins", Justification: "Preparing the answer to request EE-2026-0117.",
 		CaseRef: "LV-2026-0442", Package: exampleID},
 	"publishKey":   exampleJWK,
+	"postSample":   api.SampleRequest{Query: "action:content.read", From: "2026-11-01", Size: 30, By: "outcome"},
+	"putVerdict":   api.VerdictRequest{Verdict: "unclear", Note: "The case file names another purpose."},
 	"putAdmission": api.AdmissionRequest{Roles: []string{"unit", "dpo"}, Reason: exampleReason},
 }
 
@@ -170,3 +175,7 @@ func exampleProblem(t api.ProblemType) *api.Problem {
 	}
 	return p
 }
+
+var exampleSample = api.Sample{ID: exampleConsultation, Owner: "ee/pbgb", DrawnBy: "spiffe://ee/pbgb/dpo/m.saar", Officer: "EE-dpo-0417", At: exampleTime, Query: "action:content.read", From: "2026-11-01",
+	Seed: "4f6c1d2e", By: "outcome", Through: 4711, Population: 812, Seqs: []uint64{17, 1204}, Receipt: exampleReceipt,
+	Verdicts: []api.Verdict{{Seq: 17, Verdict: "lawful", Reviewer: "spiffe://ee/pbgb/dpo/m.saar", At: exampleTime}}}

@@ -29,6 +29,9 @@ type Exchange interface {
 	Attachment(ctx context.Context, c exchange.Caller, id string, n int, consultation string) (exchange.Blob, error)
 	Entries(ctx context.Context, c exchange.Caller, consultation, owner string, after uint64, limit int) (*exchange.EntriesPage, error)
 	Search(ctx context.Context, c exchange.Caller, consultation string, r exchange.SearchRequest) (*exchange.SearchPage, error)
+	DrawSample(ctx context.Context, c exchange.Caller, consultation string, r exchange.SampleRequest) (*exchange.SampleView, error)
+	Samples(ctx context.Context, c exchange.Caller, consultation string) ([]exchange.SampleView, error)
+	Review(ctx context.Context, c exchange.Caller, consultation, sample string, want exchange.Verdict) (*exchange.SampleView, error)
 	Entry(ctx context.Context, c exchange.Caller, consultation, owner string, seq uint64) (*exchange.EntryRow, error)
 
 	Statistics(ctx context.Context, c exchange.Caller, consultation string, q exchange.StatisticsQuery, tell exchange.StatisticsTeller) error

@@ -371,6 +371,18 @@ func (failing) Search(context.Context, exchange.Caller, string, exchange.SearchR
 	return nil, errFailing
 }
 
+func (failing) DrawSample(context.Context, exchange.Caller, string, exchange.SampleRequest) (*exchange.SampleView, error) {
+	return nil, errFailing
+}
+
+func (failing) Samples(context.Context, exchange.Caller, string) ([]exchange.SampleView, error) {
+	return nil, errFailing
+}
+
+func (failing) Review(context.Context, exchange.Caller, string, string, exchange.Verdict) (*exchange.SampleView, error) {
+	return nil, errFailing
+}
+
 func (failing) Entry(context.Context, exchange.Caller, string, string, uint64) (*exchange.EntryRow, error) {
 	return nil, errFailing
 }
@@ -470,6 +482,12 @@ func testEverythingFails(t *testing.T, w *wire) {
 		}
 		if a.path == api.RouteLimits && a.body != nil {
 			a.body = []byte(`{"name":"reads","quota":1,"window":60,"reason":"` + theReason + `"}`)
+		}
+		if a.path == api.RouteSamples && a.body != nil {
+			a.body = []byte(`{"size":1}`)
+		}
+		if a.path == api.VerdictPath(nobody, 1) {
+			a.body = []byte(`{"verdict":"lawful"}`)
 		}
 		if a.path == api.RouteHolds && a.body != nil {
 			a.body = []byte(`{"scope":"all","reason":"` + theReason + `"}`)

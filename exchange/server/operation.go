@@ -41,6 +41,9 @@ var operations = []operation{
 	{id: "openConsultation", method: http.MethodPost, route: api.RouteConsultations, media: api.MediaJSON, handle: openConsultation},
 
 	{id: "listEntries", method: http.MethodGet, route: api.RouteAuditEntries, query: []string{"owner", "q", "from", "to", "after", "before", "order", "limit", "facets", "top", "histogram"}, limit: exchange.LimitSearches, handle: listEntries},
+	{id: "postSample", method: http.MethodPost, route: api.RouteSamples, media: api.MediaJSON, limit: exchange.LimitSearches, handle: postSample},
+	{id: "listSamples", method: http.MethodGet, route: api.RouteSamples, limit: exchange.LimitSearches, handle: listSamples},
+	{id: "putVerdict", method: http.MethodPut, route: api.RouteVerdict, media: api.MediaJSON, limit: exchange.LimitSearches, handle: putVerdict},
 	{id: "getEntry", method: http.MethodGet, route: api.RouteAuditEntry, limit: exchange.LimitSearches, handle: getEntry},
 	{id: "orderErasure", method: http.MethodPost, route: api.RouteErasures, media: api.MediaJOSE, limit: exchange.LimitChanges, handle: orderErasure},
 	{id: "previewErasures", method: http.MethodGet, route: api.RouteErasures, query: []string{"on", "limit"}, limit: exchange.LimitSearches, handle: previewErasures},

@@ -70,6 +70,7 @@ func TestEveryOperationIsLimited(t *testing.T) {
 		"POST " + api.RoutePackages: exchange.LimitPackages, "POST " + api.RouteDecisions: exchange.LimitDecisions,
 		"GET " + api.RouteAuditEntries: exchange.LimitSearches, "GET " + api.AuditEntryPath("ee/pbgb", 1): exchange.LimitSearches,
 		"GET " + api.RouteAuditStatistics: exchange.LimitSearches, "GET " + api.RouteAuditExport: exchange.LimitSearches,
+		"POST " + api.RouteSamples: exchange.LimitSearches, "GET " + api.RouteSamples: exchange.LimitSearches, "PUT " + api.VerdictPath(nobody, 1): exchange.LimitSearches,
 		"GET " + api.RouteErasures: exchange.LimitSearches, "GET " + api.RouteHolds: exchange.LimitSearches,
 		"POST " + api.RouteErasures: exchange.LimitChanges, "POST " + api.RouteHolds: exchange.LimitChanges, "POST " + api.ReleasePath(nobody): exchange.LimitChanges,
 	}

@@ -49,6 +49,7 @@ func everyOperation() (gated, open []asked) {
 		{http.MethodPut, api.ShadowPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaBundle}}, get(api.ShadowPath("ee")), {method: http.MethodDelete, path: api.ShadowPath("ee")},
 		post(api.RouteDecisions, api.MediaJSON), post(api.RouteConsultations, api.MediaJSON), get(api.RouteAuditEntries), get(api.AuditEntryPath("ee/pbgb", 1)), get(api.RouteAuditStatistics), get(api.RouteAuditExport),
 		post(api.RouteErasures, api.MediaJOSE), get(api.RouteErasures), post(api.RouteHolds, api.MediaJSON), get(api.RouteHolds), post(api.ReleasePath(nobody), api.MediaJSON),
+		post(api.RouteSamples, api.MediaJSON), get(api.RouteSamples), {http.MethodPut, api.VerdictPath(nobody, 1), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 		{http.MethodPut, api.KeyPath("ee/pbgb", noKey), []byte("{}"), []string{"Content-Type", api.MediaJSON}}, {method: http.MethodDelete, path: api.KeyPath("ee/pbgb", noKey)},
 		{http.MethodPut, api.RevocationsPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaCRL}}, {http.MethodPut, api.GracePath("ee"), []byte("{}"), []string{"Content-Type", api.MediaJSON}},
 		get(api.RoutePolicies), get(api.PolicyPath("ee")), {http.MethodPut, api.PolicyPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaBundle}},

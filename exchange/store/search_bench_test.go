@@ -220,7 +220,7 @@ func BenchmarkSearch(b *testing.B) {
 // TestSearchScale compares each of these searches with the definition, over a
 // log with small blocks and a tail.
 func TestSearchScale(t *testing.T) {
-	n := min(*searchEntries, 2500)
+	n := min(*searchEntries, 1300)
 	s, x := searchedStore(t, n)
 	for name, r := range searches() {
 		var want uint64

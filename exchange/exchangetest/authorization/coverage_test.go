@@ -22,7 +22,7 @@ var operations = map[string]string{
 // which the model takes as given, and those that look back at decisions: their
 // own tests hold them.
 var elsewhere = []string{"publishKey", "retireKey", "getAdmission", "putAdmission", "getRevocations", "putRevocations", "putGrace",
-	"listPolicies", "getPolicy", "putPolicy", "rollbackPolicy", "getDecision", "getPolicyDecision", "replayPolicy", "putShadow", "getShadow", "deleteShadow", "listLimits", "putLimit", "getStatistics", "getExport",
+	"listPolicies", "getPolicy", "putPolicy", "rollbackPolicy", "getDecision", "getPolicyDecision", "replayPolicy", "putShadow", "getShadow", "deleteShadow", "listLimits", "putLimit", "getStatistics", "getExport", "postSample", "listSamples", "putVerdict",
 	"orderErasure", "previewErasures", "addHold", "listHolds", "releaseHold"}
 
 // TestModelKnowsTheAPI: a call of the API that the model does not know is a
