@@ -74,7 +74,7 @@ func TestItems(t *testing.T) {
 	l := newLedger(t)
 	l.fill(300, "ee/pbgb", "lv/vp")
 	items := l.items["ee/pbgb"]
-	items[7].Entry, items[7].Salt, items[7].Erased = nil, nil, true
+	items[7].Entry, items[7].Salt, items[7].Erased, items[7].Erasure = nil, nil, true, "on 27 November, by order"
 	var file []byte
 	for _, i := range items {
 		var err error
@@ -138,7 +138,7 @@ func all(items func(func(Item, error) bool)) (list []Item, err error) {
 }
 
 func sameItem(a, b Item) bool {
-	return a.Owner == b.Owner && a.Seq == b.Seq && a.Index == b.Index && a.Commitment == b.Commitment && a.Erased == b.Erased &&
+	return a.Owner == b.Owner && a.Seq == b.Seq && a.Index == b.Index && a.Commitment == b.Commitment && a.Erased == b.Erased && a.Erasure == b.Erasure &&
 		bytes.Equal(a.Entry, b.Entry) && bytes.Equal(a.Salt, b.Salt) && (a.Entry == nil) == (b.Entry == nil) && (a.Salt == nil) == (b.Salt == nil)
 }
 

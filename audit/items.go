@@ -27,12 +27,21 @@ type item struct {
 	Entry      string `json:"entry,omitempty"`
 	Salt       string `json:"salt,omitempty"`
 	Erased     bool   `json:"erased,omitempty"`
+
+	Erasure json.RawMessage `json:"erasure,omitempty"` // a text, or the object that the API has
 }
 
 // AppendItem appends an entry as a line of an exported log: the JSON object of the API, one a line.
 func AppendItem(b []byte, i Item) ([]byte, error) {
-	line, err := json.Marshal(item{Owner: i.Owner, Seq: i.Seq, Index: i.Index, Commitment: i.Commitment.String(),
-		Entry: base64.RawURLEncoding.EncodeToString(i.Entry), Salt: base64.RawURLEncoding.EncodeToString(i.Salt), Erased: i.Erased})
+	raw := item{Owner: i.Owner, Seq: i.Seq, Index: i.Index, Commitment: i.Commitment.String(),
+		Entry: base64.RawURLEncoding.EncodeToString(i.Entry), Salt: base64.RawURLEncoding.EncodeToString(i.Salt), Erased: i.Erased}
+	var err error
+	if i.Erasure != "" {
+		if raw.Erasure, err = json.Marshal(i.Erasure); err != nil {
+			return b, err
+		}
+	}
+	line, err := json.Marshal(raw)
 	return append(append(b, line...), '\n'), err
 }
 
@@ -50,8 +59,13 @@ func ParseItem(line []byte) (Item, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Item{}, fmt.Errorf("%w: something follows the object", ErrItem)
 	}
-	i := Item{Owner: raw.Owner, Seq: raw.Seq, Index: raw.Index, Erased: raw.Erased}
+	i := Item{Owner: raw.Owner, Seq: raw.Seq, Index: raw.Index, Erased: raw.Erased, Erasure: string(raw.Erasure)}
 	var err error
+	if bytes.HasPrefix(raw.Erasure, []byte(`"`)) {
+		if err = json.Unmarshal(raw.Erasure, &i.Erasure); err != nil {
+			return Item{}, fmt.Errorf("%w: erasure: %w", ErrItem, err)
+		}
+	}
 	if i.Commitment, err = ParseCommitment(raw.Commitment); err != nil {
 		return Item{}, fmt.Errorf("%w: commitment: %w", ErrItem, err)
 	}
