@@ -69,7 +69,7 @@ func TestEveryProblemHasACode(t *testing.T) {
 		"envelope-malformed": true, "envelope-rejected": true, "package-invalid": true,
 		"request-malformed": true, "method-not-allowed": true, "too-large": true,
 		"range-not-satisfiable": true, "misdirected": true, "key-refused": true, "list-refused": true, "policy-refused": true,
-		"unsupported-media-type": true, "internal": true,
+		"unsupported-media-type": true, "internal": true, "order-refused": true, "search-too-wide": true,
 	}
 	for _, p := range api.ProblemTypes() {
 		if _, mapped := problemCodes[p]; mapped == failed[p.Slug] {

@@ -493,6 +493,9 @@ func testSamples(t *testing.T, w *wire, dpo *caller, consultation string) {
 	}
 	ask(http.MethodPost, api.RouteSamples, api.SampleRequest{Size: 1, Owner: "lv/vp"}, under...).want(t, http.StatusNotFound)
 	ask(http.MethodPost, api.RouteSamples, want, under[:2]...).want(t, http.StatusForbidden)
+	for path, method := range map[string]string{api.RouteSamples: http.MethodPost, api.VerdictPath(first.ID, first.Seqs[0]): http.MethodPut} {
+		dpo.do(method, path, bytes.Repeat([]byte(" "), 64<<10+1), under...).want(t, http.StatusRequestEntityTooLarge)
+	}
 
 	verdict := api.VerdictRequest{Verdict: "unclear", Note: "The case file names another purpose."}
 	var reviewed api.Sample
