@@ -234,6 +234,7 @@ func TestHolds(t *testing.T) {
 	dpo := x.As("ee/pbgb", certs.RoleDPO)
 	var holds []*client.HoldSet
 	for _, want := range []api.HoldRequest{
+		{Scope: "query", Value: "case:" + caseRef + " recipient:lv/vp", Reason: "Complaint before the court, 2026-117"},
 		{Scope: "case", Value: caseRef, Reason: "Complaint before the court, 2026-117"},
 		{Scope: "package", Value: held, Reason: "Complaint before the court, 2026-117"},
 		{Scope: "period", Begin: "2020-01-01T00:00:00Z", End: "2021-01-01T00:00:00Z", Reason: "Complaint before the court, 2026-117"},
@@ -249,6 +250,11 @@ func TestHolds(t *testing.T) {
 	entries, err := dpo.Erase(t.Context(), x.Order("ee/pbgb", ofEntries(1, 2)))
 	if err != nil || entries.Held != 1 || entries.Erased != 1 {
 		t.Fatalf("%+v, %v", entries, err)
+	}
+	for _, bad := range []api.HoldRequest{{Scope: "query", Value: "nobody:knows"}, {Scope: "query"}, {Scope: "case"}, {Scope: "package", Value: "x"}, {Scope: "all", Value: "x"}, {Scope: "none"}} {
+		bad.Reason = "Complaint before the court, 2026-117"
+		_, err := dpo.AddHold(t.Context(), bad)
+		problem(t, err, api.RequestMalformed)
 	}
 	// The recipient's own hold does not keep what the sender has.
 	if _, err := x.As("lv/vp", certs.RoleDPO).AddHold(t.Context(), api.HoldRequest{Scope: "all", Reason: "Complaint before the court, 2026-118"}); err != nil {
@@ -276,7 +282,7 @@ func TestHolds(t *testing.T) {
 	if again, err := p.Service.SweepDue(t.Context()); err != nil || again[exchange.ClassPackage]+again[exchange.ClassLog] != 0 {
 		t.Errorf("%v, %v", again, err)
 	}
-	for _, h := range holds[:2] {
+	for _, h := range holds[:3] {
 		if _, err := p.Service.ReleaseHold(t.Context(), x.Caller("ee/pbgb", certs.RoleDPO), h.ID, "The court has decided, 2026-117"); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
+	"github.com/liaison-exchange/liaison/exchange/search"
 )
 
 // The scopes of a hold.
@@ -16,6 +17,7 @@ const (
 	HoldPackage = "package" // a package, and the entries about it
 	HoldCase    = "case"    // what bears a case reference
 	HoldPeriod  = "period"  // what became true in a time
+	HoldQuery   = "query"   // what a query of package search matches
 	HoldAll     = "all"
 )
 
@@ -100,6 +102,10 @@ func (v *visit) checkHold(want HoldRequest) *Refusal {
 		if want.Value == "" || !caseForm.MatchString(want.Value) {
 			return badRequest("value", "value is a case reference of up to 64 characters")
 		}
+	case HoldQuery:
+		if q, err := search.Parse(want.Value); err != nil || q.Empty() {
+			return badRequest("value", "value is a query, such as recipient:lv/vp purpose:prevention")
+		}
 	case HoldPeriod:
 		if want.Value != "" || !want.From.Before(want.To) {
 			return badRequest("period", "a period is from a time to a later one, without a value")
@@ -109,7 +115,7 @@ func (v *visit) checkHold(want HoldRequest) *Refusal {
 			return badRequest("value", "the scope all has no value")
 		}
 	default:
-		return badRequest("scope", "scope is package, case, period or all")
+		return badRequest("scope", "scope is package, case, period, query or all")
 	}
 	return checkReason(want.Reason)
 }
@@ -242,6 +248,9 @@ func (h *Hold) covers(e *audit.Entry) bool {
 		return e.Package == h.Value
 	case HoldCase:
 		return e.CaseRef == h.Value
+	case HoldQuery:
+		q, err := search.Parse(h.Value)
+		return err != nil || search.Match(e, q)
 	case HoldPeriod:
 		at, err := audit.ParseTime(e.Time)
 		return err != nil || !at.Before(h.From) && at.Before(h.To)
@@ -259,6 +268,9 @@ func (s holdSet) keeps(p *Package) bool {
 		return true
 	}
 	e := manifestEntry(m)
-	e.Time = audit.FormatTime(p.AcceptedAt)
+	e.Owner, e.Action, e.Time = p.Sender, string(ActSend), audit.FormatTime(p.AcceptedAt)
+	if st, err := envelope.ParseStatement(p.Statement); err == nil {
+		e.Officer, e.Justification, e.Statement = st.Officer, st.Justification, st.Payload
+	}
 	return s.covers(&e)
 }

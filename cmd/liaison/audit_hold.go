@@ -30,8 +30,8 @@ is that agency's.`,
 
 // holdScopes are the flags that say what a hold covers.
 type holdScopes struct {
-	pkg, caseRef, from, to string
-	all                    bool
+	pkg, caseRef, from, to, query string
+	all                           bool
 }
 
 func (s *holdScopes) request() (api.HoldRequest, error) {
@@ -40,13 +40,15 @@ func (s *holdScopes) request() (api.HoldRequest, error) {
 		return api.HoldRequest{Scope: "package", Value: s.pkg}, nil
 	case s.caseRef != "":
 		return api.HoldRequest{Scope: "case", Value: s.caseRef}, nil
+	case s.query != "":
+		return api.HoldRequest{Scope: "query", Value: s.query}, nil
 	case s.all:
 		return api.HoldRequest{Scope: "all"}, nil
 	}
 	from, err1 := time.Parse(time.DateOnly, s.from)
 	to, err2 := time.Parse(time.DateOnly, s.to)
 	if err := errors.Join(err1, err2); err != nil || to.Before(from) {
-		return api.HoldRequest{}, usageError(errors.New("no scope, or not a period"), "give --package, --case, --all, or --from and --to with days as 2026-03-01")
+		return api.HoldRequest{}, usageError(errors.New("no scope, or not a period"), "give --package, --case, --query, --all, or --from and --to with days as 2026-03-01")
 	}
 	return api.HoldRequest{Scope: "period", Begin: from.Format(time.RFC3339), End: to.Add(24 * time.Hour).Format(time.RFC3339)}, nil
 }
@@ -56,7 +58,7 @@ func newHoldAdd(env *environment) *cobra.Command {
 	var why officerFlags
 	var scopes holdScopes
 	c := &cobra.Command{
-		Use:   "add (--package ID | --case REF | --from DAY --to DAY | --all) --reason TEXT",
+		Use:   "add (--package ID | --case REF | --from DAY --to DAY | --query QUERY | --all) --reason TEXT",
 		Short: "Make a hold",
 		Long: `add makes a hold on a package and the entries about it, on all that bears a case
 reference, on all of some days, both included, or on everything of your agency.`,
@@ -86,8 +88,9 @@ reference, on all of some days, both included, or on everything of your agency.`
 	f.StringVar(&scopes.caseRef, "case", "", "what bears this case reference")
 	f.StringVar(&scopes.from, "from", "", "what became true from this day on, as 2026-03-01")
 	f.StringVar(&scopes.to, "to", "", "and until the end of this one")
+	f.StringVar(&scopes.query, "query", "", "what this query matches, as audit search takes it")
 	f.BoolVar(&scopes.all, "all", false, "everything of your agency")
-	c.MarkFlagsMutuallyExclusive("package", "case", "from", "all")
+	c.MarkFlagsMutuallyExclusive("package", "case", "from", "query", "all")
 	c.MarkFlagsRequiredTogether("from", "to")
 	return c
 }
@@ -97,6 +100,8 @@ func covers(h api.Hold) string {
 	switch h.Scope {
 	case "package":
 		return "package " + printable(h.Value)
+	case "query":
+		return "what matches " + printable(h.Value)
 	case "case":
 		return "case " + printable(h.Value)
 	case "period":
