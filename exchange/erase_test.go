@@ -171,6 +171,8 @@ func TestErasureNeedsTwo(t *testing.T) {
 	bring := func(agency, role, name string, order []byte) *exchangetest.Answer {
 		return x.Do(x.HTTPWith(x.Identity(agency, role, name)), http.MethodPost, api.RouteErasures, http.Header{"Content-Type": {api.MediaJOSE}}, order)
 	}
+	forged := x.Order("ee/pbgb", ofPackage(id))
+	forged = flip(forged, len(forged)-20)
 	o := observe(t, x)
 	for name, c := range map[string]struct {
 		agency, role, who string
@@ -186,6 +188,7 @@ func TestErasureNeedsTwo(t *testing.T) {
 		"entries that are not":         {"ee/pbgb", certs.RoleDPO, "other", x.Order("ee/pbgb", ofEntries(1, 90_000)), api.NotFound, "no-such-entry"},
 		"an order of long ago":         {"ee/pbgb", certs.RoleDPO, "other", x.Order("ee/pbgb", func(o *envelope.Erasure) { o.Package = id; o.IAT -= 8 * 86400 }), api.OrderRefused, "order:iat-window"},
 		"signed with the sender's key": {"ee/pbgb", certs.RoleDPO, "other", signedBySender(t, x, id), api.EnvelopeRejected, "approve-key-unknown"},
+		"a forged signature":           {"ee/pbgb", certs.RoleDPO, "other", forged, api.EnvelopeRejected, "order:signature"},
 		"for another exchange":         {"ee/pbgb", certs.RoleDPO, "other", x.Order("ee/pbgb", func(o *envelope.Erasure) { o.Package = id; o.Exchange = "x.example/ledger" }), api.OrderRefused, "other-exchange"},
 	} {
 		o.next(t)
