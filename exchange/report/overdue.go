@@ -56,7 +56,7 @@ func (l *lapsed) entry(c *computation, e *audit.Entry) error {
 // note remembers packages that an act of erasure names, or that a notice says
 // are erased.
 func (l *lapsed) note(e *audit.Entry) {
-	if e.Operation == audit.Erasure || strings.HasSuffix(e.Action, ".erase") || strings.HasSuffix(e.Action, ".erased") {
+	if e.Operation == audit.Erasure && e.Outcome == "erased" || strings.HasSuffix(e.Action, ".erased") {
 		if key, ok := id(e.Package); ok {
 			l.gone[key] = true
 		}
