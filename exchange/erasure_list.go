@@ -99,7 +99,7 @@ func ReadErasureList(path string) (all []ListedErasure, err error) {
 	for n := 1; ; n++ {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			return all, nil //nolint:nilerr // the end, or what is cut off
+			return all, nil
 		}
 		e, err := parseListed(strings.TrimSuffix(line, "\n"))
 		if err != nil {
@@ -209,7 +209,7 @@ const eraseAtOnce = 200
 // before anything is served. It names the blobs that are to be removed.
 func OpenEpoch(ctx context.Context, j *Journal, e Epoch) (blobs []string, receipt audit.Receipt, err error) {
 	from := int64(0)
-	entry := func(tx *Tx) audit.Entry {
+	entry := func() audit.Entry {
 		d := map[string]string{"former": e.Lost.Origin, "former_size": strconv.FormatInt(e.Lost.Size, 10), "former_root": e.Lost.Root.String(),
 			"kept": strconv.FormatInt(from, 10), "backup": e.BackupMade, "erased_again": strconv.Itoa(len(e.Listed))}
 		if e.Lost.Size > from {
@@ -227,7 +227,7 @@ func OpenEpoch(ctx context.Context, j *Journal, e Epoch) (blobs []string, receip
 			return nil, err
 		}
 		from = head.Size
-		return []audit.Entry{entry(tx)}, nil
+		return []audit.Entry{entry()}, nil
 	})
 	for n := 0; err == nil && n < len(e.Listed); n += eraseAtOnce {
 		page := e.Listed[n:min(n+eraseAtOnce, len(e.Listed))]

@@ -117,7 +117,7 @@ func (x *exporting) run(ctx context.Context, c *client.Client, args []string) er
 	if err != nil {
 		return err
 	}
-	defer f.Close() // once more after the one below: harmless
+	defer func() { _ = f.Close() }() // once more after the one below: harmless
 	consultation, err := c.Consult(ctx, client.ConsultInput{Officer: x.officer, Reason: x.reason, CaseRef: x.caseRef})
 	if err != nil {
 		return x.undone(f, err)

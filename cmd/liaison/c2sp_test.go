@@ -42,11 +42,11 @@ func c2sp(t *testing.T, pkg string) (program string) {
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, pkg)
 	build.Dir, build.Env = dir, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
 	if out, err := build.CombinedOutput(); err != nil {
-		required := strings.Split(os.Getenv("LIAISON_TEST_REQUIRE"), ",") //nolint:forbidigo // tests ask here, in one place, for what may be missing
+		required := strings.Split(os.Getenv("LIAISON_TEST_REQUIRE"), ",")
 		if slices.Contains(required, "all") || slices.Contains(required, "c2sp") {
 			t.Fatalf("LIAISON_TEST_REQUIRE asks for %s: %v\n%s", pkg, err, out)
 		}
-		t.Skipf("%s cannot be had: %v\n%s", pkg, err, out) //nolint:forbidigo // as above
+		t.Skipf("%s cannot be had: %v\n%s", pkg, err, out)
 	}
 	return program
 }

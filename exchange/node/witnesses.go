@@ -180,14 +180,14 @@ func (n *Node) recordWitnesses(ctx context.Context) {
 		return
 	}
 	if err := n.service.RecordWitnesses(ctx, s); err != nil {
-		n.log.Error("state of the witnesses not recorded", slog.Any("error", err))
+		n.log.ErrorContext(ctx, "state of the witnesses not recorded", slog.Any("error", err))
 		return
 	}
 	n.unwitnessed = s.Missing
 	if s.Missing {
-		n.log.Error("the ledger is not witnessed for longer than the tolerance: new packages wait, but for urgent ones", slog.Time("since", s.Since))
+		n.log.ErrorContext(ctx, "the ledger is not witnessed for longer than the tolerance: new packages wait, but for urgent ones", slog.Time("since", s.Since))
 	} else {
-		n.log.Info("the ledger is witnessed again: packages are taken")
+		n.log.InfoContext(ctx, "the ledger is witnessed again: packages are taken")
 	}
 }
 

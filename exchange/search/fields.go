@@ -80,6 +80,13 @@ var (
 )
 
 func init() {
+	actFields()
+	packageFields()
+	decisionFields()
+}
+
+// actFields are what was done, by whom, why and with whom.
+func actFields() {
 	field("outcome", "what became of it", text(func(e *audit.Entry) string { return e.Outcome }), outcomes...)
 	field("action", "what was done: package.send, content.read, audit.search", text(func(e *audit.Entry) string { return e.Action }))
 	field("operation", "the operation of LED art 25(1)", text(func(e *audit.Entry) string { return e.Operation }), operations...)
@@ -97,7 +104,10 @@ func init() {
 	token("justification", "the whole justification, word for word", text(func(e *audit.Entry) string { return e.Justification }))
 	token("consultation", "id of the consultation under which something was read", text(func(e *audit.Entry) string { return e.Consultation }))
 	token("request", "id of the HTTP request", text(func(e *audit.Entry) string { return e.Request }))
+}
 
+// packageFields are what was exchanged, as its manifest says.
+func packageFields() {
 	token("package", "id of the package", text(func(e *audit.Entry) string { return e.Package }))
 	token("related", "id of a package that this one answers, corrects, forwards", func(e *audit.Entry, add func(string)) {
 		for _, r := range e.Relations {
@@ -126,7 +136,10 @@ func init() {
 	field("assurance", "an assurance of the recipient", list(func(e *audit.Entry) []string { return e.Assurances }))
 	field("originator", "whose data it is", list(func(e *audit.Entry) []string { return e.Originators }))
 	field("authorisation", "originator:state of a prior authorisation", authorisations)
+}
 
+// decisionFields are what decided it, why it was refused, and what proves it.
+func decisionFields() {
 	field("code", "a code of a decision", decided(func(d *audit.Decision) []string { return d.Codes }))
 	field("rule", "a rule that a decision names", decided(func(d *audit.Decision) []string { return d.Rules }))
 	field("obligation", "an obligation that a decision lays on the recipient", decided(func(d *audit.Decision) []string { return d.Obligations }))

@@ -183,7 +183,7 @@ func (x *Index) Run(ctx context.Context) {
 		began := time.Now()
 		due := !began.Before(punchAt)
 		if err := x.bring(ctx, due); err != nil && ctx.Err() == nil {
-			x.cfg.Log.Error("the search index is not up to date; searches read the log itself", slog.Any("error", err))
+			x.cfg.Log.ErrorContext(ctx, "the search index is not up to date; searches read the log itself", slog.Any("error", err))
 		}
 		if due { // to write large blocks again is work: a tenth of the time at most
 			punchAt = time.Now().Add(10 * time.Since(began))

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
@@ -68,7 +67,7 @@ func (l *memoryLog) erase(owner string, seq uint64) {
 
 type failer interface{ Fatalf(string, ...any) }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // openSmall opens an index whose blocks are small, so that a short log has
 // some of each kind.
@@ -188,7 +187,7 @@ func pages(t failer, x *Index, log Log, r Request) (all []uint64) {
 // erasures, restarts) and after each compares every search with the definition.
 func TestSearchIsMatch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "search")
+		dir, err := os.MkdirTemp("", "search") //nolint:usetesting // one for each round of rapid
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -155,8 +155,12 @@ func oneSearch(tb testing.TB, s *store.SQLite, x *search.Index, r search.Request
 			if err != nil {
 				return err
 			}
-			if ok, err := search.MatchBytes(row.Entry, r.Query, r.Range); err != nil || !ok {
-				return fmt.Errorf("entry %d does not match (%v)", seq, err)
+			ok, err := search.MatchBytes(row.Entry, r.Query, r.Range)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("entry %d does not match", seq)
 			}
 		}
 		return nil

@@ -198,7 +198,7 @@ func (c *Collector) Run(ctx context.Context, after func()) {
 		case <-tick.C:
 		}
 		if err := c.Round(ctx); err != nil && ctx.Err() == nil {
-			c.cfg.Slog.Error("witnesses not asked", slog.Any("error", err))
+			c.cfg.Slog.ErrorContext(ctx, "witnesses not asked", slog.Any("error", err))
 		}
 		after()
 	}

@@ -323,7 +323,7 @@ func TestServe(t *testing.T) {
 	b.grow(2)
 	s := httptest.NewServer(w.Handler())
 	defer s.Close()
-	resp, err := http.Post(s.URL+"/add-checkpoint", "text/plain", bytes.NewReader(b.submission(0).Encode())) //nolint:noctx // a test
+	resp, err := http.Post(s.URL+"/add-checkpoint", "text/plain", bytes.NewReader(b.submission(0).Encode()))
 	must(t, err)
 	body, err := io.ReadAll(resp.Body)
 	if must(t, errors.Join(err, resp.Body.Close())); resp.StatusCode != http.StatusOK || !strings.HasPrefix(string(body), "— witness.example/w1 ") {

@@ -94,7 +94,7 @@ func (w *World) StartWitnesses(ctx context.Context, log *slog.Logger, around fun
 		}
 		running.Go(func() {
 			if err := witness.Serve(ctx, l, nil, h, log); err != nil {
-				log.Error("witness stopped", slog.String("witness", agency), slog.Any("error", err))
+				log.ErrorContext(ctx, "witness stopped", slog.String("witness", agency), slog.Any("error", err))
 			}
 		})
 		all.Members = append(all.Members, node.WitnessMember{VKey: one.VerifierKey(), URL: "http://" + l.Addr().String()})
