@@ -95,7 +95,7 @@ var libraries = []library{
 	{"github.com/jackc/pgx/v5", []string{"exchange/store"}, "SQL lies in one room"},
 	{"github.com/pressly/goose/v3", []string{"exchange/store"}, "migrations belong to the schema"},
 	{"gocloud.dev", []string{"exchange/store"}, "blobs are stored where rows are"},
-	{"golang.org/x/mod/sumdb/tlog", []string{"audit", "exchange", "exchange/store", "exchange/client", "exchange/witness"}, "tree arithmetic: of the ledger, of its journal and store, and of those who check it"},
+	{"golang.org/x/mod/sumdb/tlog", []string{"audit", "exchange", "exchange/store", "exchange/client", "exchange/witness", "exchange/node", "cmd/liaison"}, "tree arithmetic: of the ledger, of its journal and store, and of those who check it; node checks what it restores"},
 	{"golang.org/x/mod/sumdb/note", []string{"audit"}, "signed notes are made and verified in one place"},
 	{"github.com/spiffe/go-spiffe/v2", []string{"certs"}, "who a certificate speaks for is decided in one room"},
 
@@ -120,6 +120,7 @@ var libraries = []library{
 	{"software.sslmate.com/src/go-pkcs12", []string{"cmd/liaison"}, "certificates for browsers, which want a format that the standard library does not have"},
 	{"github.com/google/uuid", everything, "ids"},
 	{"golang.org/x/sync", everything, "groups of goroutines that end together"},
+	{"golang.org/x/text", []string{"exchange/client"}, "one spelling of a person's name (NFKC, case folded), so that its reference is the same everywhere"},
 	{"golang.org/x/sys", []string{"exchange/store", "exchange/node"}, "locks and durability of files"},
 
 	{"github.com/santhosh-tekuri/jsonschema/v6", nil, "is what the server answers what its OpenAPI file says?"},

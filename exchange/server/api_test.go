@@ -295,6 +295,14 @@ func (w *wire) author(agency string) *caller {
 	return w.calling(cfg, true)
 }
 
+// testTooManyHolds keeps a package as often as an agency may.
+func testTooManyHolds(t *testing.T, dpo *caller) {
+	for range 100 {
+		dpo.postJSON(api.RouteHolds, api.HoldRequest{Scope: "package", Value: nobody, Reason: theReason}).want(t, http.StatusCreated)
+	}
+	dpo.postJSON(api.RouteHolds, api.HoldRequest{Scope: "package", Value: nobody, Reason: theReason}).want(t, http.StatusConflict)
+}
+
 // testErasing has Estonia's officer erase a package and entries, before that
 // keep them, and look at what is due.
 func testErasing(t *testing.T, w *wire) {
@@ -333,6 +341,10 @@ func testErasing(t *testing.T, w *wire) {
 	}
 	dpo.postJSON(api.ReleasePath(hold.ID), api.ReleaseRequest{Reason: theReason}).want(t, http.StatusNotFound)
 	dpo.postJSON(api.ReleasePath(hold.ID), api.ReleaseRequest{Reason: "short"}).want(t, http.StatusBadRequest)
+	for path, media := range map[string]string{api.RouteHolds: api.MediaJSON, api.ReleasePath(hold.ID): api.MediaJSON, api.RouteErasures: api.MediaJOSE} {
+		dpo.do(http.MethodPost, path, bytes.Repeat([]byte(" "), 64<<10+1), "Content-Type", media).want(t, http.StatusRequestEntityTooLarge)
+	}
+	testTooManyHolds(t, w.as("lv/vp", "dpo"))
 
 	order(ee, ofPackage).want(t, http.StatusForbidden)
 	order(w.as("lv/vp", "dpo"), ofPackage).want(t, http.StatusUnprocessableEntity)

@@ -46,5 +46,6 @@ func testStatistics(t *testing.T, w *wire) {
 		dpo.get(api.RouteAuditStatistics+q, under...).want(t, http.StatusBadRequest)
 	}
 	dpo.get(api.RouteAuditStatistics+"?report=transfers").want(t, http.StatusForbidden)
+	dpo.get(api.RouteAuditStatistics+"?report=transfers&owner=lv/vp", under...).want(t, http.StatusNotFound)
 	w.as("lv/vp", "dpo").get(api.RouteAuditStatistics+"?report=transfers", under...).want(t, http.StatusForbidden)
 }
