@@ -24,6 +24,7 @@ import (
 type Sample struct {
 	ID         string
 	Agency     string // of who drew it
+	Entry      uint64 // its entry of that; erased with it: By, Officer, Query
 	Owner      string // of the log
 	By         string // identity
 	Officer    string
@@ -111,6 +112,9 @@ func (s *Service) DrawSample(ctx context.Context, c Caller, consultation string,
 		}
 		if _, refused, err := v.logOwner(tx, r.Owner); err != nil || refused != nil {
 			return nil, refused, err
+		}
+		if drawn.Entry, err = tx.NextSeq(v.agency()); err != nil {
+			return nil, nil, err
 		}
 		drawn.Officer, drawn.At = row.Officer, tx.Now()
 		tx.PutSample(drawn)

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
@@ -116,4 +117,34 @@ func TestNotesGoWithTheirEntry(t *testing.T) {
 	}
 	_, err = p.Service.Review(t.Context(), dpo.who, dpo.consultation, sample.ID, verdict)
 	refusedAs(t, err, exchange.NotFound)
+
+	// What a sample says of who drew it goes with the entry of its drawing.
+	if all[0].Officer == "" || all[0].Query == "" || all[0].By == "" {
+		t.Errorf("%+v", all[0])
+	}
+	var drawn uint64
+	if err := p.Store.View(t.Context(), func(rows exchange.Reader) error {
+		for seq := uint64(1); drawn == 0; seq++ {
+			row, err := rows.Entry("ee/pbgb", seq)
+			if err != nil || row == nil {
+				return err
+			}
+			if bytes.Contains(row.Entry, []byte(`"action":"audit.sample"`)) {
+				drawn = seq
+			}
+		}
+		return nil
+	}); err != nil || drawn == 0 {
+		t.Fatal(drawn, err)
+	}
+	if _, err := p.Journal.Commit(t.Context(), func(tx *exchange.Tx) ([]audit.Entry, error) {
+		tx.EraseEntries("ee/pbgb", []exchange.SeqRange{{From: drawn, To: drawn}}, tx.NextIndex(0))
+		return []audit.Entry{{Owner: "ee/pbgb", Operation: audit.Erasure, Action: "test.erase", Outcome: "done"}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	all, err = p.Service.Samples(t.Context(), dpo.who, dpo.consultation)
+	if err != nil || len(all) != 1 || all[0].Officer != "" || all[0].Query != "" || all[0].By != "" || len(all[0].Seqs) != 5 {
+		t.Errorf("%+v (%v)", all, err)
+	}
 }

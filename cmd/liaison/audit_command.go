@@ -31,7 +31,7 @@ their own agency only. Reading it is an entry in it, too.`,
 }
 
 // maxShown is how many entries the exchange gives at once.
-const maxShown = 1000
+const maxShown = 200
 
 // showing is what the flags of audit show say.
 type showing struct {

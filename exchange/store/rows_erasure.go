@@ -18,6 +18,7 @@ import (
 func (t *transaction) EraseEntries(owner string, seqs []exchange.SeqRange, act int64) {
 	for _, r := range seqs {
 		t.write("UPDATE verdicts SET note = '' WHERE owner = $1 AND seq BETWEEN $2 AND $3 AND note <> ''", owner, int64(r.From), int64(r.To))
+		t.write("UPDATE samples SET identity = '', officer = '', query = '' WHERE agency = $1 AND seq BETWEEN $2 AND $3", owner, int64(r.From), int64(r.To))
 		t.write("INSERT INTO search_drops (owner, seq) SELECT owner, seq FROM entries WHERE owner = $1 AND seq BETWEEN $2 AND $3 AND entry IS NOT NULL ORDER BY seq",
 			owner, int64(r.From), int64(r.To))
 		t.write("UPDATE entries SET entry = NULL, salt = NULL, erased = $4 WHERE owner = $1 AND seq BETWEEN $2 AND $3 AND entry IS NOT NULL",

@@ -59,9 +59,9 @@ func (t *transaction) PutSample(s exchange.Sample) {
 		t.fail(err)
 		return
 	}
-	t.write(`INSERT INTO samples (id, agency, owner, identity, officer, seed, query, begins, ends, stratum, through, population, seqs, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		s.ID, s.Agency, s.Owner, s.By, s.Officer, s.Seed, s.Query, s.From, s.To, s.Stratum, int64(s.Through), s.Population, seqs, millis(s.At))
+	t.write(`INSERT INTO samples (id, agency, seq, owner, identity, officer, seed, query, begins, ends, stratum, through, population, seqs, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+		s.ID, s.Agency, int64(s.Entry), s.Owner, s.By, s.Officer, s.Seed, s.Query, s.From, s.To, s.Stratum, int64(s.Through), s.Population, seqs, millis(s.At))
 }
 
 // PutVerdict implements exchange.Writer.

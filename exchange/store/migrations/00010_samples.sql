@@ -1,9 +1,11 @@
 -- +goose Up
 -- What reviewers drew from a log, and what they found. seqs is a JSON list.
--- No index holds what they wrote.
+-- No index holds what they wrote. seq is the agency's entry of the drawing:
+-- with it goes what a sample says of who drew it, and of what.
 CREATE TABLE samples (
     id         TEXT    PRIMARY KEY,
     agency     TEXT    NOT NULL,
+    seq        INTEGER NOT NULL,
     owner      TEXT    NOT NULL,
     identity   TEXT    NOT NULL,
     officer    TEXT    NOT NULL,
@@ -17,6 +19,8 @@ CREATE TABLE samples (
     seqs       TEXT    NOT NULL,
     at         INTEGER NOT NULL
 );
+
+CREATE INDEX samples_of ON samples (agency, seq);
 
 CREATE TABLE verdicts (
     sample   TEXT    NOT NULL,
