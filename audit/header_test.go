@@ -108,6 +108,7 @@ func TestItems(t *testing.T) {
 		"end cut off":      {file[:len(file)-1], "line 300"},
 		"in the middle":    {bytes.Replace(file, []byte(`"seq":9,`), []byte(`"seq":x,`), 1), "line 9"},
 		"unknown member":   {bytes.Replace(line, []byte(`{`), []byte(`{"x":1,`), 1), "line 1"},
+		"spelt otherwise":  {bytes.Replace(line, []byte(`"owner"`), []byte(`"Owner"`), 1), "line 1"},
 		"two objects":      {append(bytes.TrimSpace(bytes.Clone(line)), line...), "line 1"},
 		"empty line":       {append([]byte("\n"), line...), "line 1"},
 		"a line too long":  {append(bytes.Repeat([]byte(" "), 300<<10), line...), ""},

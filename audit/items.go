@@ -59,6 +59,9 @@ func ParseItem(line []byte) (Item, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Item{}, fmt.Errorf("%w: something follows the object", ErrItem)
 	}
+	if err := checkMembers(line); err != nil {
+		return Item{}, err
+	}
 	i := Item{Owner: raw.Owner, Seq: raw.Seq, Index: raw.Index, Erased: raw.Erased, Erasure: string(raw.Erasure)}
 	var err error
 	if bytes.HasPrefix(raw.Erasure, []byte(`"`)) {
@@ -77,6 +80,22 @@ func ParseItem(line []byte) (Item, error) {
 		return Item{}, fmt.Errorf("%w: entry or salt: %w", ErrItem, ErrEncoding)
 	}
 	return i, nil
+}
+
+// checkMembers refuses names that are spelt otherwise: to the library "Owner" is "owner".
+func checkMembers(line []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(line, &members); err != nil {
+		return fmt.Errorf("%w: %w", ErrItem, err)
+	}
+	for name := range members {
+		switch name {
+		case "owner", "seq", "index", "commitment", "entry", "salt", "erased", "erasure":
+		default:
+			return fmt.Errorf("%w: unknown member %q", ErrItem, name)
+		}
+	}
+	return nil
 }
 
 // plainItem reads the line in the one form that AppendItem writes, which is what almost all lines have.

@@ -82,7 +82,7 @@ func TestAuditPages(t *testing.T) {
 	if items, _ = page(8, 200); len(items) != 1 { // the reading of three; the empty page left none
 		t.Errorf("an empty page left %d entries", len(items)-1)
 	}
-	for _, bad := range []string{"after=-1", "after=x", "after=1e3", "after=01", "limit=0", "limit=1000", "owner=ee/pbgb", "after=1&after=2"} {
+	for _, bad := range []string{"after=-1", "after=x", "after=1e3", "after=01", "limit=0", "limit=1000", "owner=EE", "colour=red", "after=1&after=2"} {
 		refused(t, x, x.Do(raw, http.MethodGet, api.RouteAuditEntries+"?"+bad, read, nil), api.RequestMalformed)
 	}
 }

@@ -78,7 +78,7 @@ func TestKeysLapse(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := reg.Keys("ee/pbgb")
-	if len(keys) != 2 {
+	if len(keys) != 3 { // that signs, that decrypts, that approves
 		t.Fatalf("%d keys", len(keys))
 	}
 	for _, k := range keys {

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -108,8 +109,11 @@ func TestAnotherToolVerifiesTheLog(t *testing.T) {
 	x := grown(t)
 	check := func(harm func(path string, body []byte) []byte) (string, map[string]int) {
 		t.Helper()
+		var mu sync.Mutex // the tool asks for several at a time
 		asked := map[string]int{}
 		address := proxied(t, x, func(path string, body []byte) []byte {
+			mu.Lock()
+			defer mu.Unlock()
 			kind, _, _ := strings.Cut(strings.TrimPrefix(path, "/log/tile/"), "/")
 			asked[kind]++
 			if harm != nil {

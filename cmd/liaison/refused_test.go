@@ -57,7 +57,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 			me := d.ee.on(t)
 			me.profile = filepath.Join(t.TempDir(), "profile")
 			must(t, os.CopyFS(me.profile, os.DirFS(d.ee.profile)))
-			for _, name := range []string{client.FileTLSKey, client.FileSign, client.FileDecrypt} { // os.CopyFS gives them to all
+			for _, name := range []string{client.FileTLSKey, client.FileSign, client.FileDecrypt, client.FileApprove} { // os.CopyFS gives them to all
 				must(t, os.Chmod(filepath.Join(me.profile, name), 0o600))
 			}
 			c.plant(t, me.profile)

@@ -24,6 +24,7 @@ func (r *Report) PDF(w io.Writer) error {
 	p := fpdf.New("P", "mm", "A4", "")
 	p.AddUTF8FontFromBytes("go", "", goregular.TTF)
 	p.AddUTF8FontFromBytes("go", "B", gobold.TTF)
+	p.SetCatalogSort(true) // the same report is the same bytes
 	p.SetCreationDate(r.Made)
 	p.SetModificationDate(r.Made)
 	p.SetTitle(r.Title+": "+r.Owner+", "+r.Period(), true)

@@ -39,7 +39,7 @@ type patient struct {
 func newPatient(t *testing.T, x *exchangetest.Exchange, agency, role string) *patient {
 	p := &patient{t: t, x: x, dir: filepath.Join(t.TempDir(), "profile")}
 	must(t, os.CopyFS(p.dir, os.DirFS(x.World.Profile(agency, role))))
-	for _, name := range []string{client.FileTLSKey, client.FileSign, client.FileDecrypt} {
+	for _, name := range []string{client.FileTLSKey, client.FileSign, client.FileDecrypt, client.FileApprove} {
 		if err := os.Chmod(p.path(name), 0o600); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
 		}
