@@ -58,7 +58,7 @@ func TestMatrix(t *testing.T) {
 	}
 	cases += w.everyConsultation(ids[2])
 	w.retire("lv/vp")
-	for _, q := range []question{{verb: "keys"}, {verb: "key", kid: w.m.agencies["lv/vp"].kid}, {verb: "key", kid: w.m.agencies["lv/vp"].other}} {
+	for _, q := range []question{{verb: "keys"}, {verb: "key", kid: w.m.agencies["lv/vp"].kid}, {verb: "key", kid: w.m.agencies["lv/vp"].others[0]}} {
 		q.who, q.owner = identity{"ee/pbgb", unit, "demo"}, "lv/vp"
 		ask(q)
 	}

@@ -101,9 +101,9 @@ func (e entry) String() string {
 type agency struct {
 	roles     []string
 	suspended bool
-	retired   bool   // its signing key is
-	kid       string // of that key
-	other     string // kid of its other key
+	retired   bool     // its signing key is
+	kid       string   // of that key
+	others    []string // kids of its other keys, which nobody retires
 }
 
 // parcel is a package, and the facts about it that the model takes as given:
@@ -589,16 +589,14 @@ func (m *model) keys(q question, _ time.Time) answer {
 	if a.kid != "" && !a.retired {
 		seen = append(seen, a.kid)
 	}
-	if a.other != "" {
-		seen = append(seen, a.other)
-	}
+	seen = append(seen, a.others...)
 	slices.Sort(seen)
 	return answer{status: 200, seen: seen}
 }
 
 func (m *model) key(q question, _ time.Time) answer {
 	a := m.agencies[q.owner]
-	if a == nil || q.kid == "" || q.kid != a.kid && q.kid != a.other {
+	if a == nil || q.kid == "" || q.kid != a.kid && !slices.Contains(a.others, q.kid) {
 		return answer{status: 404, problem: "not-found"}
 	}
 	state := " in use"

@@ -212,7 +212,7 @@ func (w *walk) ask(verb string) {
 	case "key":
 		q.kid = w.sign[one(w, demo.Agencies)].Kid()
 		if a := w.m.agencies[q.owner]; a != nil && a.kid != "" && w.chance(60) {
-			q.kid = one(w, []string{a.kid, a.other})
+			q.kid = one(w, append([]string{a.kid}, a.others...))
 		}
 	}
 	if verb == "nowhere" || w.chance(7) {

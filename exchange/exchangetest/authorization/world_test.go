@@ -64,7 +64,7 @@ func newWorld(t testing.TB) *world {
 	w.m.agencies[operators] = &agency{roles: []string{operator}}
 	for _, a := range demo.Agencies {
 		w.sign[a], w.encrypt[a] = w.x.SignKey(a), w.x.PublicKey(a, envelope.UseEncrypt)
-		w.m.agencies[a] = &agency{roles: []string{unit, dpo}, kid: w.sign[a].Kid(), other: w.encrypt[a].Kid()}
+		w.m.agencies[a] = &agency{roles: []string{unit, dpo}, kid: w.sign[a].Kid(), others: []string{w.encrypt[a].Kid(), w.x.PublicKey(a, envelope.UseApprove).Kid()}}
 	}
 	for _, id := range identities() {
 		w.clients[id] = w.x.HTTPWith(w.certificate(id))
