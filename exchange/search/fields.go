@@ -22,24 +22,31 @@ type Field struct {
 	values func(e *audit.Entry, add func(string))
 }
 
-// fields are all fields, by name.
-var fields = map[string]*Field{}
+// inOrder are all fields in the order of help, fields the same by name, names
+// what they are called.
+var inOrder, fields, names = allFields()
 
-// names are the fields' names in the order of help, inOrder the fields.
-var (
-	names   []string
-	inOrder []*Field
-)
-
-func field(name, about string, values func(*audit.Entry, func(string)), closed ...string) *Field {
-	f := &Field{Name: name, About: about, values: values, Values: closed}
-	fields[name] = f
-	names, inOrder = append(names, name), append(inOrder, f)
-	return f
+func allFields() (all []*Field, by map[string]*Field, names []string) {
+	c := &catalogue{}
+	c.acts()
+	c.packages()
+	c.decisions()
+	by = map[string]*Field{}
+	for _, f := range *c {
+		by[f.Name], names = f, append(names, f.Name)
+	}
+	return *c, by, names
 }
 
-func token(name, about string, values func(*audit.Entry, func(string))) {
-	field(name, about, values).Token = true
+// catalogue is fields that are being listed.
+type catalogue []*Field
+
+func (c *catalogue) field(name, about string, values func(*audit.Entry, func(string)), closed ...string) {
+	*c = append(*c, &Field{Name: name, About: about, values: values, Values: closed})
+}
+
+func (c *catalogue) token(name, about string, values func(*audit.Entry, func(string))) {
+	*c = append(*c, &Field{Name: name, About: about, values: values, Token: true})
 }
 
 // text makes a field of one text.
@@ -79,86 +86,80 @@ var (
 	relations = []string{"answers", "corrects", "supersedes", "forwards", "concerns"}
 )
 
-func init() {
-	actFields()
-	packageFields()
-	decisionFields()
+// acts are what was done, by whom, why and with whom.
+func (c *catalogue) acts() {
+	c.field("outcome", "what became of it", text(func(e *audit.Entry) string { return e.Outcome }), outcomes...)
+	c.field("action", "what was done: package.send, content.read, audit.search", text(func(e *audit.Entry) string { return e.Action }))
+	c.field("operation", "the operation of LED art 25(1)", text(func(e *audit.Entry) string { return e.Operation }), operations...)
+	c.field("agency", "the agency that acted", text(func(e *audit.Entry) string { return e.Actor.Agency }))
+	c.field("unit", "who acted, by the last part of the identity", text(func(e *audit.Entry) string { return e.Actor.Identity[strings.LastIndexByte(e.Actor.Identity, '/')+1:] }))
+	c.field("identity", "who acted, by the whole identity", text(func(e *audit.Entry) string { return e.Actor.Identity }))
+	c.field("role", "the role of who acted", text(func(e *audit.Entry) string { return e.Actor.Role }), roles...)
+	c.field("from", "the agency that sent the package", text(func(e *audit.Entry) string { return e.From }))
+	c.field("recipient", "an agency that it went to", recipients)
+	c.field("counterpart", "an agency on the other side: sender, recipient or actor, but not the owner of the log", counterparts)
+	c.token("officer", "the officer's pseudonym", text(func(e *audit.Entry) string { return e.Officer }))
+	c.token("approver", "who approved it, by the sender's own record", approvers)
+	c.token("case", "the case reference", text(func(e *audit.Entry) string { return e.CaseRef }))
+	c.token("subject", "a reference to a person, in the sender's own entries", subjects)
+	c.token("justification", "the whole justification, word for word", text(func(e *audit.Entry) string { return e.Justification }))
+	c.token("consultation", "id of the consultation under which something was read", text(func(e *audit.Entry) string { return e.Consultation }))
+	c.token("request", "id of the HTTP request", text(func(e *audit.Entry) string { return e.Request }))
 }
 
-// actFields are what was done, by whom, why and with whom.
-func actFields() {
-	field("outcome", "what became of it", text(func(e *audit.Entry) string { return e.Outcome }), outcomes...)
-	field("action", "what was done: package.send, content.read, audit.search", text(func(e *audit.Entry) string { return e.Action }))
-	field("operation", "the operation of LED art 25(1)", text(func(e *audit.Entry) string { return e.Operation }), operations...)
-	field("agency", "the agency that acted", text(func(e *audit.Entry) string { return e.Actor.Agency }))
-	field("unit", "who acted, by the last part of the identity", text(func(e *audit.Entry) string { return e.Actor.Identity[strings.LastIndexByte(e.Actor.Identity, '/')+1:] }))
-	field("identity", "who acted, by the whole identity", text(func(e *audit.Entry) string { return e.Actor.Identity }))
-	field("role", "the role of who acted", text(func(e *audit.Entry) string { return e.Actor.Role }), roles...)
-	field("from", "the agency that sent the package", text(func(e *audit.Entry) string { return e.From }))
-	field("recipient", "an agency that it went to", recipients)
-	field("counterpart", "an agency on the other side: sender, recipient or actor, but not the owner of the log", counterparts)
-	token("officer", "the officer's pseudonym", text(func(e *audit.Entry) string { return e.Officer }))
-	token("approver", "who approved it, by the sender's own record", approvers)
-	token("case", "the case reference", text(func(e *audit.Entry) string { return e.CaseRef }))
-	token("subject", "a reference to a person, in the sender's own entries", subjects)
-	token("justification", "the whole justification, word for word", text(func(e *audit.Entry) string { return e.Justification }))
-	token("consultation", "id of the consultation under which something was read", text(func(e *audit.Entry) string { return e.Consultation }))
-	token("request", "id of the HTTP request", text(func(e *audit.Entry) string { return e.Request }))
-}
-
-// packageFields are what was exchanged, as its manifest says.
-func packageFields() {
-	token("package", "id of the package", text(func(e *audit.Entry) string { return e.Package }))
-	token("related", "id of a package that this one answers, corrects, forwards", func(e *audit.Entry, add func(string)) {
+// packages are what was exchanged, as its manifest says.
+func (c *catalogue) packages() {
+	c.token("package", "id of the package", text(func(e *audit.Entry) string { return e.Package }))
+	c.token("related", "id of a package that this one answers, corrects, forwards", func(e *audit.Entry, add func(string)) {
 		for _, r := range e.Relations {
 			add(r.Package)
 		}
 	})
-	field("relation", "how it relates to that one", func(e *audit.Entry, add func(string)) {
+	c.field("relation", "how it relates to that one", func(e *audit.Entry, add func(string)) {
 		for _, r := range e.Relations {
 			add(r.Relation)
 		}
 	}, relations...)
-	field("message_type", "what kind of message", text(func(e *audit.Entry) string { return e.MessageType }), messageTypes...)
-	field("content_kind", "operational, strategic or statistical", text(func(e *audit.Entry) string { return e.ContentKind }), contentKinds...)
-	field("purpose", "the purpose, LED art 1(1)", text(func(e *audit.Entry) string { return e.Purpose }), purposes...)
-	field("urgency", "routine or urgent", text(func(e *audit.Entry) string { return e.Urgency }), urgencies...)
-	field("crime_area", "Europol Regulation annex I", list(func(e *audit.Entry) []string { return e.CrimeAreas }))
-	field("category", "category of persons, LED art 6", list(func(e *audit.Entry) []string { return e.SubjectCategories }), categories...)
-	field("special", "special category of data, LED art 10", list(func(e *audit.Entry) []string { return e.SpecialCategories }), specialCategories...)
-	field("minors", "persons under 18 or under 15", text(func(e *audit.Entry) string { return e.Minors }), minors...)
-	field("handling", "handling code", text(func(e *audit.Entry) string { return e.Handling }), handlings...)
-	field("condition", "a condition of handling", list(func(e *audit.Entry) []string { return e.Conditions }), conditions...)
-	field("classification", "classification", text(func(e *audit.Entry) string { return e.Classification }))
-	field("legal_basis", "jurisdiction:instrument:article", list(func(e *audit.Entry) []string { return e.LegalBasis }))
-	field("transfer_basis", "basis of a transfer, LED arts 35 to 39", text(func(e *audit.Entry) string { return e.TransferBasis }), transferBases...)
-	field("transfer_instrument", "the declared instrument", text(func(e *audit.Entry) string { return e.TransferInstrument }))
-	field("assurance", "an assurance of the recipient", list(func(e *audit.Entry) []string { return e.Assurances }))
-	field("originator", "whose data it is", list(func(e *audit.Entry) []string { return e.Originators }))
-	field("authorisation", "originator:state of a prior authorisation", authorisations)
+	c.field("message_type", "what kind of message", text(func(e *audit.Entry) string { return e.MessageType }), messageTypes...)
+	c.field("content_kind", "operational, strategic or statistical", text(func(e *audit.Entry) string { return e.ContentKind }), contentKinds...)
+	c.field("purpose", "the purpose, LED art 1(1)", text(func(e *audit.Entry) string { return e.Purpose }), purposes...)
+	c.field("urgency", "routine or urgent", text(func(e *audit.Entry) string { return e.Urgency }), urgencies...)
+	c.field("crime_area", "Europol Regulation annex I", list(func(e *audit.Entry) []string { return e.CrimeAreas }))
+	c.field("category", "category of persons, LED art 6", list(func(e *audit.Entry) []string { return e.SubjectCategories }), categories...)
+	c.field("special", "special category of data, LED art 10", list(func(e *audit.Entry) []string { return e.SpecialCategories }), specialCategories...)
+	c.field("minors", "persons under 18 or under 15", text(func(e *audit.Entry) string { return e.Minors }), minors...)
+	c.field("handling", "handling code", text(func(e *audit.Entry) string { return e.Handling }), handlings...)
+	c.field("condition", "a condition of handling", list(func(e *audit.Entry) []string { return e.Conditions }), conditions...)
+	c.field("classification", "classification", text(func(e *audit.Entry) string { return e.Classification }))
+	c.field("legal_basis", "jurisdiction:instrument:article", list(func(e *audit.Entry) []string { return e.LegalBasis }))
+	c.field("transfer_basis", "basis of a transfer, LED arts 35 to 39", text(func(e *audit.Entry) string { return e.TransferBasis }), transferBases...)
+	c.field("transfer_instrument", "the declared instrument", text(func(e *audit.Entry) string { return e.TransferInstrument }))
+	c.field("assurance", "an assurance of the recipient", list(func(e *audit.Entry) []string { return e.Assurances }))
+	c.field("originator", "whose data it is", list(func(e *audit.Entry) []string { return e.Originators }))
+	c.field("authorisation", "originator:state of a prior authorisation", authorisations)
 }
 
-// decisionFields are what decided it, why it was refused, and what proves it.
-func decisionFields() {
-	field("code", "a code of a decision", decided(func(d *audit.Decision) []string { return d.Codes }))
-	field("rule", "a rule that a decision names", decided(func(d *audit.Decision) []string { return d.Rules }))
-	field("obligation", "an obligation that a decision lays on the recipient", decided(func(d *audit.Decision) []string { return d.Obligations }))
-	token("decision", "id of a decision", decided(func(d *audit.Decision) []string { return []string{d.ID} }))
-	token("input", "digest of a decision's input", decided(func(d *audit.Decision) []string { return []string{d.InputSHA256} }))
-	field("revision", "digest of a revision of policy that decided", func(e *audit.Entry, add func(string)) {
+// decisions are what decided it, why it was refused, and what proves it.
+func (c *catalogue) decisions() {
+	c.field("code", "a code of a decision", decided(func(d *audit.Decision) []string { return d.Codes }))
+	c.field("rule", "a rule that a decision names", decided(func(d *audit.Decision) []string { return d.Rules }))
+	c.field("obligation", "an obligation that a decision lays on the recipient", decided(func(d *audit.Decision) []string { return d.Obligations }))
+	c.token("decision", "id of a decision", decided(func(d *audit.Decision) []string { return []string{d.ID} }))
+	c.token("input", "digest of a decision's input", decided(func(d *audit.Decision) []string { return []string{d.InputSHA256} }))
+	c.field("revision", "digest of a revision of policy that decided", func(e *audit.Entry, add func(string)) {
 		for _, v := range e.Revisions {
 			add(v)
 		}
 	})
-	field("engine", "version of the engine that decided", text(func(e *audit.Entry) string { return e.Engine }))
-	field("sample", "a jurisdiction whose rules were samples", list(func(e *audit.Entry) []string { return e.Samples }))
-	field("problem", "the problem as the caller saw it", text(func(e *audit.Entry) string { return e.Problem }))
-	field("reason", "the reason behind it", text(func(e *audit.Entry) string { return e.Reason }))
+	c.field("engine", "version of the engine that decided", text(func(e *audit.Entry) string { return e.Engine }))
+	c.field("sample", "a jurisdiction whose rules were samples", list(func(e *audit.Entry) []string { return e.Samples }))
+	c.field("problem", "the problem as the caller saw it", text(func(e *audit.Entry) string { return e.Problem }))
+	c.field("reason", "the reason behind it", text(func(e *audit.Entry) string { return e.Reason }))
 
-	token("manifest", "digest of the manifest", text(func(e *audit.Entry) string { return e.ManifestSHA256 }))
-	field("key", "thumbprint of the signing key", text(func(e *audit.Entry) string { return e.SigningKey }))
-	field("certificate", "fingerprint of the client certificate", text(func(e *audit.Entry) string { return e.Actor.Certificate }))
-	field("truncated", "a member that was too long to be kept whole", func(e *audit.Entry, add func(string)) {
+	c.token("manifest", "digest of the manifest", text(func(e *audit.Entry) string { return e.ManifestSHA256 }))
+	c.field("key", "thumbprint of the signing key", text(func(e *audit.Entry) string { return e.SigningKey }))
+	c.field("certificate", "fingerprint of the client certificate", text(func(e *audit.Entry) string { return e.Actor.Certificate }))
+	c.field("truncated", "a member that was too long to be kept whole", func(e *audit.Entry, add func(string)) {
 		for name := range e.Truncated {
 			add(name)
 		}

@@ -120,7 +120,7 @@ func TestSyntaxErrors(t *testing.T) {
 		strings.Repeat("x", MaxLength+1):     {1, "longer than"},
 		strings.Repeat("case:x ", 65):        {7*64 + 1, "more than 64 terms"},
 		strings.Repeat("-", 40) + "case:x":   {18, "more than 16 levels"},
-		strings.Repeat("(", 4000) + "case:x": {18, "more than 16 parentheses"},
+		strings.Repeat("(", 2000) + "case:x": {18, "more than 16 parentheses"},
 	} {
 		_, err := Parse(query)
 		var se *SyntaxError

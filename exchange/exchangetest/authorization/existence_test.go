@@ -22,7 +22,7 @@ func alike(a, b *exchangetest.Answer) error {
 		h.Del(api.HeaderRequestID)
 		h.Del("Date")
 		h.Del(api.HeaderRateLimit) // what is left of the asker's own budget at that moment
-		return fmt.Sprint(h) // sorted by name
+		return fmt.Sprint(h)       // sorted by name
 	}
 	switch {
 	case a.Status != b.Status:
