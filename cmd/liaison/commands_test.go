@@ -315,7 +315,7 @@ func TestInit(t *testing.T) {
 		t.Fatalf("requests %v", got.Requests)
 	}
 	s.run(args...).exits(exitUsage).complains("never overwritten")
-	for _, name := range []string{client.FileTLSKey, client.FileSign, client.FileDecrypt, client.FileApprove} {
+	for _, name := range []string{client.FileTLSKey, client.FileSign, client.FileDecrypt} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		must(t, err)
 		if info.Mode().Perm() != 0o600 {
