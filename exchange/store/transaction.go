@@ -92,7 +92,9 @@ func (t *transaction) Commit() error {
 	}
 	t.exec("COMMIT")
 	err := t.err
-	t.fold()
+	if err == nil {
+		t.fold()
+	}
 	t.end()
 	if err == nil {
 		return nil
