@@ -38,8 +38,8 @@ earlier demo is taken up again.
 With --redis the limits are counted in that Redis (6 or later, or Valkey), as
 several nodes of an exchange do, and by the exchange itself while it cannot be
 used: the admin listener's /readyz?verbose then says so. The URL has the form
-redis://[user:password@]host:port[/database]; to another machine it is
-rediss://, for TLS. It is not kept in DIR.`,
+redis://[user:password@]host:port[/database], or unix:///path of its socket; to
+another machine it is rediss://, for TLS. It is not kept in DIR.`,
 		Example: `  liaison demo
   liaison demo --once --dir demo-data
   liaison demo --once --json

@@ -128,7 +128,6 @@ var libraries = []library{
 	{"github.com/google/go-cmp", nil, "differences in tests"},
 	{"pgregory.net/rapid", nil, "properties"},
 	{"go.uber.org/goleak", nil, "goroutines that nobody waits for"},
-	{"github.com/alicebob/miniredis/v2", nil, "a Redis inside a test"},
 	{"github.com/getkin/kin-openapi", nil, "is the OpenAPI file valid, and is it true?"},
 	{"github.com/lestrrat-go/jwx/v3", nil, "a second JOSE: the format must not be what our own library accepts"},
 	{"github.com/transparency-dev/formats", nil, "a second parser of receipts"},

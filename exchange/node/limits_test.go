@@ -58,17 +58,20 @@ func TestRatesAndRedisAreChecked(t *testing.T) {
 			t.Errorf("want %q, got %v", want, err)
 		}
 	}
-	for _, r := range []*Redis{nil, {Addresses: []string{"localhost:6379"}}, {Addresses: []string{"[::1]:6379"}}, {Addresses: []string{"a:1"}, CA: "ca.pem"}, {Addresses: []string{"a:1"}, Plain: true}} {
+	for _, r := range []*Redis{nil, {Addresses: []string{"localhost:6379"}}, {Addresses: []string{"[::1]:6379"}}, {Addresses: []string{"/run/redis.sock"}}, {Addresses: []string{"a:1"}, CA: "ca.pem"}, {Addresses: []string{"a:1"}, Plain: true}} {
 		if err := r.check(); err != nil {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
-	for _, url := range []string{"http://a:1", "redis://u:secret@a:x", "::", "unix://u:secret@/tmp/redis.sock", "redis://u:secret@127.0.0.1:7?db=3", "redis://u:secret@a:7"} {
+	for _, url := range []string{"http://a:1", "redis://u:secret@a:x", "::", "unix://u:secret@/tmp/redis.sock?db=1", "unix://u:secret@", "redis://u:secret@127.0.0.1:7?db=3", "redis://u:secret@a:7"} {
 		if _, err := ParseRedis(url); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
 	if r, err := ParseRedis("rediss://u:secret@a:7/3"); err != nil || r.Addresses[0] != "a:7" || r.User != "u" || r.password != "secret" || r.Database != 3 || !r.system {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r, err := ParseRedis("unix://u:secret@/run/redis.sock"); err != nil || r.Addresses[0] != "/run/redis.sock" || r.User != "u" || r.password != "secret" || r.system {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

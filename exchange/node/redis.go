@@ -22,8 +22,8 @@ import (
 // or Valkey. Who owns it can slow requests or let more of them pass, and
 // nothing else. While it is gone, each node counts its share for itself.
 type Redis struct {
-	// Addresses, "host:port"; required. One is a server. Several are of a
-	// cluster, or, with Sentinel, of sentinels.
+	// Addresses, "host:port"; required. One is a server, and may be the path of
+	// its socket. Several are of a cluster, or, with Sentinel, of sentinels.
 	Addresses []string `yaml:"addresses"`
 	Cluster   bool     `yaml:"cluster,omitempty"`
 	Sentinel  string   `yaml:"sentinel,omitempty"` // the name of the master
@@ -93,6 +93,9 @@ func (r *Redis) exposed() string {
 		return ""
 	}
 	for _, addr := range r.Addresses {
+		if filepath.IsAbs(addr) { // a socket
+			continue
+		}
 		host, _, _ := net.SplitHostPort(addr)
 		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 			return addr
@@ -102,7 +105,8 @@ func (r *Redis) exposed() string {
 }
 
 // ParseRedis reads redis://[user:password@]host:port[/database], with rediss
-// for TLS by the system's authorities. To another machine it is rediss.
+// for TLS by the system's authorities, or unix:///path of a socket. To another
+// machine it is rediss.
 func ParseRedis(url string) (*Redis, error) {
 	o, err := ratelimit.ParseURL(url)
 	if err != nil {

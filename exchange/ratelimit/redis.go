@@ -16,8 +16,8 @@ import (
 
 // RedisConfig says where nodes count together: Redis 6 or Valkey.
 type RedisConfig struct {
-	// Addresses, "host:port": one server; with Cluster some of a cluster's;
-	// with Sentinel the sentinels'.
+	// Addresses, "host:port": one server, which may also be the path of its
+	// socket; with Cluster some of a cluster's; with Sentinel the sentinels'.
 	Addresses []string
 	// Exchange tells apart exchanges that count in the same place.
 	Exchange string
@@ -34,13 +34,14 @@ type RedisConfig struct {
 	Timeout time.Duration // of one answer; 0, and at most: 20 ms
 }
 
-// ParseURL reads redis://[user:password@]host:port[/database], or rediss for
-// TLS. Options behind a question mark are refused: the limiter sets its own.
-// What is wrong is said without the password.
+// ParseURL reads redis://[user:password@]host:port[/database], rediss for TLS,
+// or unix://[user:password@]/path for a socket of this machine. Options behind
+// a question mark are refused: the limiter sets its own. What is wrong is said
+// without the password.
 func ParseURL(url string) (RedisConfig, error) {
 	o, err := redis.ParseURL(url)
-	if err != nil || o.Network != "tcp" || strings.Contains(url, "?") { // the library knows unix: too
-		return RedisConfig{}, errors.New("not of the form redis://[user:password@]host:port[/database], or rediss:// for TLS")
+	if err != nil || strings.Contains(url, "?") {
+		return RedisConfig{}, errors.New("not of the form redis://[user:password@]host:port[/database], rediss:// for TLS, or unix:///path of a socket")
 	}
 	return RedisConfig{Addresses: []string{o.Addr}, User: o.Username, Password: o.Password, Database: o.DB, TLS: o.TLSConfig}, nil
 }

@@ -1,50 +1,53 @@
 -- Counts of one party, all of them or none: GCRA as a leaky bucket.
 -- KEYS: the counts. ARGV: "1" to take in any case, else "0"; then for each
 -- count its quota, its window in microseconds, and the cost.
--- A count is "<level> <time in microseconds>", by the clock of this server.
+-- A count is its level and the time in microseconds, by the clock of this
+-- server, as two doubles: texts of them take twice as long as all the rest.
 -- Replies for each count with whether it fits, what remains, and the
 -- microseconds until it fits and until the whole quota is there.
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local debit = ARGV[1] == '1'
 local slack = 0.000001
-local levels, fits, all = {}, {}, true
+local min, max, floor, ceil = math.min, math.max, math.floor, math.ceil
+local quotas, windows, costs, levels, fits, all = {}, {}, {}, {}, {}, true
+
+local function put(key, level, at, ttl)
+  redis.call('SET', key, struct.pack('>dd', level, at), 'PX', ceil(ttl / 1000) + 1)
+end
 
 for i = 1, #KEYS do
   local quota, window, cost = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
   local kept = redis.pcall('GET', KEYS[i])
   local level = 0
   if kept then
-    local was, at
-    if type(kept) == 'string' then
-      was, at = string.match(kept, '^(%d+%.%d+) (%d+)$')
+    local was, at = -1, -1
+    if type(kept) == 'string' and #kept == 16 then
+      was, at = struct.unpack('>dd', kept)
     end
-    if not was then
+    if not (was >= 0 and at >= 0) then
       -- Not what this script wrote: nobody knows what was used, so all was.
-      redis.call('SET', KEYS[i], string.format('%.6f %.0f', quota, now), 'PX', math.ceil(window / 1000))
+      put(KEYS[i], quota, now, window)
       return redis.error_reply('LIAISON a count is not readable')
     end
-    local sunk = math.max(0, now - tonumber(at)) * quota / window
-    level = math.min(math.max(0, tonumber(was) - sunk), quota)
+    level = min(max(0, was - max(0, now - at) * quota / window), quota)
   end
-  levels[i] = level
-  fits[i] = level + math.min(math.max(cost, 1), quota) - quota
+  quotas[i], windows[i], costs[i], levels[i] = quota, window, cost, level
+  fits[i] = level + min(max(cost, 1), quota) - quota
   all = all and fits[i] <= slack
 end
 
 local reply = {}
 for i = 1, #KEYS do
-  local quota, window, cost = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
-  local level, fit, retry = levels[i], 1, 0
+  local quota, window, cost, level, fit, retry = quotas[i], windows[i], costs[i], levels[i], 1, 0
   if (all or debit) and cost > 0 then
-    level = math.min(level + math.min(cost, quota), quota)
-    redis.call('SET', KEYS[i], string.format('%.6f %.0f', level, now), 'PX', math.ceil(level * window / quota / 1000) + 1)
+    level = min(level + min(cost, quota), quota)
+    put(KEYS[i], level, now, level * window / quota)
   elseif fits[i] > slack then
-    fit, retry = 0, math.ceil(fits[i] * window / quota - slack)
+    fit, retry = 0, ceil(fits[i] * window / quota - slack)
   end
-  reply[#reply + 1] = fit
-  reply[#reply + 1] = math.floor(quota - level + slack)
-  reply[#reply + 1] = retry
-  reply[#reply + 1] = math.ceil(level * window / quota - slack)
+  local n = #reply
+  reply[n + 1], reply[n + 2] = fit, floor(quota - level + slack)
+  reply[n + 3], reply[n + 4] = retry, ceil(level * window / quota - slack)
 end
 return reply

@@ -38,8 +38,9 @@ func perMinute(n int64) Limit { return Limit{n, time.Minute} }
 // TestConformance asks the same of every limiter.
 func TestConformance(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) Limiter{
-		"memory": func(*testing.T) Limiter { return NewMemory(1000, nil) },
-		"redis":  func(t *testing.T) Limiter { return openRedis(t, redistest.Start(t).Addr) },
+		"memory":              func(*testing.T) Limiter { return NewMemory(1000, nil) },
+		"redis":               func(t *testing.T) Limiter { return openRedis(t, redistest.Start(t).Addr) },
+		"redis by its socket": func(t *testing.T) Limiter { return openRedis(t, redistest.StartSocket(t)) },
 		"fallback to redis": func(t *testing.T) Limiter {
 			return NewFallback(FallbackConfig{Shared: openRedis(t, redistest.Start(t).Addr), Nodes: 3})
 		},
@@ -299,7 +300,7 @@ func TestRedisClockSetBack(t *testing.T) {
 		party := "ee/ahead-" + ahead.String()
 		kept := fmt.Sprintf("liaison::{%s}:x", party)
 		at := time.Now().Add(ahead).UnixMicro()
-		if got := server.Do(fmt.Sprintf(`SET %s "7.000000 %d"`, kept, at)); got != "+OK" {
+		if got := server.Do("SET " + kept + " " + stored(7, float64(at))); got != "+OK" {
 			t.Fatal(got)
 		}
 		c.Cost = 0

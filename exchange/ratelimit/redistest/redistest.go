@@ -41,6 +41,19 @@ func Start(t testing.TB, args ...string) *Server {
 	return start(t, append([]string{"--save", "", "--appendonly", "no"}, args...))
 }
 
+// StartSocket is Start, and returns the path of the server's socket.
+func StartSocket(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // a socket's path has 107 bytes at most, a test's name may have more
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "socket")
+	Start(t, "--unixsocket", path)
+	return path
+}
+
 func start(t testing.TB, args []string) *Server {
 	t.Helper()
 	program, err := exec.LookPath("redis-server")
