@@ -37,13 +37,17 @@ func (t *transaction) ErasePackage(id string, act int64) {
 	delete(t.packages, id)
 }
 
-// eraseInputsOf takes what was asked about a package's recipients. If another
-// package's decisions had the same shared part to the byte, they cannot be
-// replayed any more either.
+// eraseInputsOf takes what was asked about a package's recipients. A shared
+// part that another decision has to the byte is that one's as well: it goes
+// with the last of them.
 func (t *transaction) eraseInputsOf(id string) {
-	t.write("UPDATE inputs SET input = x'' WHERE sha256 IN (SELECT shared FROM decisions WHERE package = $1)", id)
 	t.write("UPDATE decisions SET own = x'' WHERE package = $1", id)
+	t.write("UPDATE inputs SET input = x'' WHERE sha256 IN (SELECT shared FROM decisions WHERE package = $1) AND "+unneeded, id)
 }
+
+// unneeded is true of an input of which no decision is left that can be
+// replayed.
+const unneeded = "NOT EXISTS (SELECT 1 FROM decisions d WHERE d.shared = inputs.sha256 AND length(d.own) > 0)"
 
 // EraseContent implements exchange.Writer.
 func (t *transaction) EraseContent(id string, act int64) {
@@ -63,7 +67,7 @@ func (t *transaction) EraseConsultations(stale []exchange.StaleRow) {
 func (t *transaction) EraseInputs(stale []exchange.StaleRow) {
 	for _, s := range stale {
 		t.write("UPDATE decisions SET own = x'' WHERE rowid = $1", s.Position)
-		t.write("UPDATE inputs SET input = x'' WHERE sha256 = $1", s.Shared)
+		t.write("UPDATE inputs SET input = x'' WHERE sha256 = $1 AND "+unneeded, s.Shared)
 	}
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,9 +23,13 @@ func testErasures(t *testing.T, s exchange.Store) {
 				d.Outcome = exchange.StateAcknowledged
 			}
 			tx.PutDelivery(p.ID, d)
-			tx.PutDecision(someDecision(i+1, "lv/vp"))
+			decision := someDecision(i+1, "lv/vp")
+			if p == one {
+				decision.Shared = digest("alone")
+			}
+			tx.PutDecision(decision)
 		}
-		tx.PutInput(digest("shared"), []byte("input"))
+		tx.PutInput(digest("alone"), []byte("input"))
 		grow(t, tx, "ee/pbgb", "lv/vp", "ee/pbgb", "ee/pbgb", "ee/pbgb", "ee/pbgb")
 	})
 	due := func(r exchange.Reader, d exchange.Due) (ids []string) {
@@ -82,7 +87,7 @@ func testErasures(t *testing.T, s exchange.Store) {
 		for id, want := range map[string]string{one.ID: "", two.ID: "", three.ID: "content"} {
 			equal(t, "content", string(must[[]byte](t)(r.Content(id))), want)
 		}
-		equal(t, "input", len(must[[]byte](t)(r.Input(digest("shared")))), 0)
+		equal(t, "input", len(must[[]byte](t)(r.Input(digest("alone")))), 0)
 		equal(t, "inbox", len(must[[]*exchange.Package](t)(r.List(exchange.Query{Agency: "lv/vp", State: exchange.StateErased, Limit: 9}))), 1)
 		equal(t, "outbox", len(must[[]*exchange.Package](t)(r.List(exchange.Query{Agency: "ee/pbgb", Outbox: true, State: exchange.StateErased, Limit: 9}))), 1)
 		equal(t, "acts", must[[]exchange.ErasureRow](t)(r.Erasures("ee/pbgb", 0, 9)), []exchange.ErasureRow{act})
@@ -95,7 +100,7 @@ func testErasures(t *testing.T, s exchange.Store) {
 	order.Done, order.Through, order.Erased = true, 4, 3
 	write(t, s, func(tx exchange.Transaction) {
 		tx.PutErasureOrder(order)
-		tx.PutInput(digest("shared"), []byte("asked again"))
+		tx.PutInput(digest("alone"), []byte("asked again"))
 		released := hold
 		released.Released = at(80)
 		tx.PutHold(released)
@@ -103,7 +108,7 @@ func testErasures(t *testing.T, s exchange.Store) {
 	view(t, s, func(r exchange.Reader) {
 		equal(t, "no open orders", len(must[[]exchange.ErasureOrder](t)(r.OpenOrders())), 0)
 		equal(t, "done order", must[*exchange.ErasureOrder](t)(r.ErasureOrder(order.ID)), &order)
-		equal(t, "asked again", string(must[[]byte](t)(r.Input(digest("shared")))), "asked again")
+		equal(t, "asked again", string(must[[]byte](t)(r.Input(digest("alone")))), "asked again")
 		if h := must[[]exchange.Hold](t)(r.Holds("")); len(h) != 1 || h[0].Released != at(80) || h[0].Reason != "" || h[0].By != "" {
 			t.Errorf("%+v", h)
 		}
@@ -119,10 +124,10 @@ func testStale(t *testing.T, s exchange.Store) {
 		}
 		for i, id := range []int{20, 3, 21} { // 3 is a package
 			d := someDecision(id, "ua/npu")
-			d.At, d.Shared = at(int64(i)), digest("of")
+			d.At, d.Shared = at(int64(i)), digest(fmt.Sprint("of ", id))
 			tx.PutDecision(d)
 		}
-		tx.PutInput(digest("of"), []byte("input"))
+		tx.PutInput(digest("of 20"), []byte("input"))
 	})
 	var consulted, asked []exchange.StaleRow
 	view(t, s, func(r exchange.Reader) {
@@ -133,7 +138,7 @@ func testStale(t *testing.T, s exchange.Store) {
 			t.Errorf("%d, %v", next, err)
 		}
 	})
-	if len(consulted) != 2 || consulted[1].At != at(20) || len(asked) != 1 || asked[0].Shared != digest("of") {
+	if len(consulted) != 2 || consulted[1].At != at(20) || len(asked) != 1 || asked[0].Shared != digest("of 20") {
 		t.Fatalf("%+v %+v", consulted, asked)
 	}
 	write(t, s, func(tx exchange.Transaction) {
@@ -148,7 +153,7 @@ func testStale(t *testing.T, s exchange.Store) {
 			t.Errorf("%+v", c)
 		}
 		equal(t, "stale again", len(must[[]exchange.StaleRow](t)(r.StaleConsultations(at(25), 0, 9))), 0)
-		equal(t, "input", len(must[[]byte](t)(r.Input(digest("of")))), 0)
+		equal(t, "input", len(must[[]byte](t)(r.Input(digest("of 20")))), 0)
 		equal(t, "own", len(must[*exchange.DecisionRow](t)(r.Decision(someDecision(20, "ua/npu").ID)).Own), 0)
 	})
 	if clean, err := s.Scrub(t.Context()); !clean || err != nil {
@@ -163,4 +168,57 @@ func testStale(t *testing.T, s exchange.Store) {
 			t.Errorf("scrub under a reader: %v, %v after %v", clean, err, time.Since(begun))
 		}
 	})
+}
+
+// testSharedInputs: what two packages, and a question that never became one,
+// asked of policy to the byte is kept until the last of them is erased, and
+// not longer, in whatever order they go.
+func testSharedInputs(t *testing.T, s exchange.Store) {
+	ask := exchange.StaleRow{}
+	steps := map[string]func(tx exchange.Transaction){
+		"first package":  func(tx exchange.Transaction) { tx.ErasePackage(packageID(1), 3) },
+		"second package": func(tx exchange.Transaction) { tx.ErasePackage(packageID(2), 3) },
+		"question":       func(tx exchange.Transaction) { tx.EraseInputs([]exchange.StaleRow{ask}) },
+	}
+	orders := [][]string{{"first package", "second package", "question"}, {"question", "second package", "first package"}, {"second package", "question", "first package"}}
+	for n, order := range orders {
+		write(t, s, func(tx exchange.Transaction) {
+			for id := 1; id <= 3; id++ {
+				if n == 0 && id < 3 {
+					tx.PutPackage(somePackage(id), nil)
+				}
+				for _, recipient := range []string{"lv/vp", "it/dcpc"} {
+					d := someDecision(id, recipient)
+					d.ID += fmt.Sprint(n)
+					tx.PutDecision(d)
+				}
+			}
+			tx.PutInput(digest("shared"), []byte("input"))
+		})
+		view(t, s, func(r exchange.Reader) {
+			all, _, err := r.Decisions(0, 99)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask = exchange.StaleRow{Position: int64(len(all)), Shared: digest("shared")} // the last question, of one recipient
+		})
+		write(t, s, func(tx exchange.Transaction) {
+			tx.EraseInputs([]exchange.StaleRow{{Position: ask.Position - 1, Shared: ask.Shared}}) // the other recipient
+			tx.EraseInputs(nil)
+		})
+		for i, step := range order {
+			view(t, s, func(r exchange.Reader) {
+				equal(t, fmt.Sprint(order, " before ", step), string(must[[]byte](t)(r.Input(digest("shared")))), "input")
+			})
+			write(t, s, steps[step])
+			write(t, s, steps[order[0]]) // again, as a list of erasures does: nothing is counted twice
+			view(t, s, func(r exchange.Reader) {
+				want := "input"
+				if i == len(order)-1 {
+					want = ""
+				}
+				equal(t, fmt.Sprint(order, " after ", step), string(must[[]byte](t)(r.Input(digest("shared")))), want)
+			})
+		}
+	}
 }

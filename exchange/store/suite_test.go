@@ -25,7 +25,7 @@ func suite(t *testing.T, open func(t *testing.T) exchange.Store) {
 		{"empty", testEmpty},
 		{"packages", testPackages},
 		{"records", testRecords},
-		{"registry", testRegistry}, {"proposals", testProposals}, {"revocations", testRevocations}, {"policies", testPolicies}, {"rates", testRates}, {"erasures", testErasures},
+		{"registry", testRegistry}, {"proposals", testProposals}, {"revocations", testRevocations}, {"policies", testPolicies}, {"rates", testRates}, {"erasures", testErasures}, {"shared inputs", testSharedInputs},
 		{"boxes", testBoxes},
 		{"load", testLoad},
 		{"parties", testParties},
