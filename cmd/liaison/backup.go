@@ -11,11 +11,13 @@ import (
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/node"
+	"github.com/liaison-exchange/liaison/exchange/store"
 )
 
 func newBackup(env *environment) *cobra.Command {
 	var config, out string
-	var keys bool
+	var how node.BackupOptions
+	var most int64
 	c := &cobra.Command{
 		Use:   "backup --config FILE -o DIR",
 		Short: "Copy the state of an exchange while it runs",
@@ -27,19 +29,37 @@ of the exchange, on its machine.
 Keys stay out of it, unless --with-keys: keep those apart. What lies beside the
 ledger's key, the anchor and the list of erasures, is what makes a restored copy
 trustworthy: keep both off the disk of the state, and copy them more often than
-this. What is erased later is in this copy until you delete it: let backups rotate.`,
-		Example: `  liaison backup --config /etc/liaison/exchange.yaml -o /backup/2026-11-27`,
+this. What is erased later is in this copy until you delete it: let backups rotate.
+
+While the database is copied, nothing that is committed can leave the exchange's
+write-ahead log. If the log outgrows --max-log, the copy lets go, so that the log is
+folded, and begins anew; after three times it gives up with exit code 6 and leaves
+nothing. Copy then at a quieter hour, give it a faster disk, or a higher --max-log:
+the state's disk must have as much free.`,
+		Example: `  liaison backup --config /etc/liaison/exchange.yaml -o /backup/2026-11-27
+  liaison backup --config /etc/liaison/exchange.yaml -o /backup/2026-11-27 --max-log 8192`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := node.LoadConfig(config)
 			if err != nil {
 				return usageError(err, "name the configuration of the exchange")
 			}
-			m, err := node.Backup(c.Context(), cfg, out, keys)
-			if errors.Is(err, fs.ErrExist) {
-				return usageError(err, "name a directory that is not there yet")
+			if most < 1 || most > 1<<40 {
+				return usageError(fmt.Errorf("--max-log %d", most), "give a number of MiB, from 1")
 			}
-			if err != nil {
+			how.MaxLog = most << 20
+			bar := env.progress("copying the database", true)
+			how.Progress = bar.set
+			m, err := node.Backup(c.Context(), cfg, out, how)
+			bar.end()
+			switch {
+			case errors.Is(err, fs.ErrExist):
+				return usageError(err, "name a directory that is not there yet")
+			case errors.Is(err, store.ErrLogGrew):
+				return tryAgainError(err, "nothing is left of the copy, and the exchange goes on: copy at a quieter hour, to a faster disk, or with a higher --max-log, for which the state's disk must have room")
+			case errors.Is(err, store.ErrDamaged):
+				return verificationError(err, "the database of the exchange itself is damaged: keep your older backups, stop the exchange, and see docs/operations.md for restore")
+			case err != nil:
 				return err
 			}
 			return env.output().value(m, fmt.Sprintf("%s as of %d entries is in %s: %d files.\n", m.Exchange, m.Size, out, len(m.Files)))
@@ -48,7 +68,8 @@ this. What is erased later is in this copy until you delete it: let backups rota
 	f := c.Flags()
 	f.StringVar(&config, "config", "", "configuration file of the exchange")
 	f.StringVarP(&out, "output", "o", "", "directory for the copy, which must not be there yet")
-	f.BoolVar(&keys, "with-keys", false, "copy the keys of ledger and server as well")
+	f.BoolVar(&how.WithKeys, "with-keys", false, "copy the keys of ledger and server as well")
+	f.Int64Var(&most, "max-log", 1024, "MiB to which the exchange's write-ahead log may grow meanwhile")
 	for _, name := range []string{"config", "output"} {
 		_ = c.MarkFlagRequired(name)
 	}

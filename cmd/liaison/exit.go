@@ -67,6 +67,11 @@ func verificationError(err error, fix string) error {
 	return &exitError{err: err, code: exitUnverified, fix: fix}
 }
 
+// tryAgainError says that the same may work at another time: exit code 6.
+func tryAgainError(err error, fix string) error {
+	return &exitError{err: err, code: exitUnavailable, fix: fix}
+}
+
 // withFix adds to an error what its reader can do. The exit code stays that
 // of err.
 func withFix(err error, fix string) error {

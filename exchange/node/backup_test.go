@@ -70,7 +70,7 @@ func TestBackupAndRestore(t *testing.T) {
 		}
 	})
 	<-begun
-	m, err := node.Backup(ctx, cfg, backup, false)
+	m, err := node.Backup(ctx, cfg, backup, node.BackupOptions{})
 	close(stop)
 	load.Wait()
 	if err != nil {
@@ -313,7 +313,7 @@ func TestRestoreOfTheWhole(t *testing.T) {
 	}
 	x.Stop()
 	backup := filepath.Join(t.TempDir(), "backup")
-	if _, err := node.Backup(context.WithoutCancel(t.Context()), cfg, backup, true); err != nil {
+	if _, err := node.Backup(context.WithoutCancel(t.Context()), cfg, backup, node.BackupOptions{WithKeys: true}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(tree(t, backup), []byte("PRIVATE+KEY")) {

@@ -7,3 +7,6 @@ func (n *Node) Service() *exchange.Service { return n.service }
 
 // LedgerSize is how many entries the ledger has.
 func (n *Node) LedgerSize() int64 { return n.service.LedgerSize() }
+
+// AtEachStep has f called by name after each step of a restoration.
+func AtEachStep(f func(step string)) { step = f }

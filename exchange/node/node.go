@@ -78,6 +78,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg, log: cfg.Log, stopped: make(chan struct{})}
 	n.metrics = newMetrics(n)
+	if err := n.finishRestore(); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{n.openTrust, n.openService, n.openRevocations, n.openPolicy, n.openRegistry, n.openServer, n.listen} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.close())

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"net/url"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -24,8 +23,7 @@ type pool struct {
 
 // newPool opens nothing yet.
 func newPool(path string, pragmas []string, size int) (*pool, error) {
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
-	connector, err := sqlite.NewConnector(dsn.String())
+	connector, err := sqlite.NewConnector(address(path, pragmas...))
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"errors"
-	"os"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -19,7 +19,12 @@ type wal struct {
 	path     string
 	most     int64
 	patience time.Duration
-	next     int64 // size at which it is folded; the writer's
+
+	// Of the writer: how often folding failed since it last did not, when it
+	// failed last, and the size at which it is tried again sooner.
+	failures int
+	failed   time.Time
+	next     int64
 
 	mu    sync.Mutex
 	views map[*view]struct{}
@@ -58,16 +63,17 @@ func (w *wal) hurry() {
 }
 
 // size is how large the log's file is; 0 if there is none.
-func (w *wal) size() int64 {
-	info, err := os.Stat(w.path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
+func (w *wal) size() int64 { return fileSize(w.path) }
 
-// foldTime is how long the writer waits for the views that still run.
-const foldTime = "250"
+// foldTime is how long the writer waits for the views that still run, in
+// milliseconds. Who is still there after that is not ours, a backup perhaps:
+// for it the writer waits half as long each time, so that a long copy does not
+// hold up everybody again and again.
+const foldTime = 250
+
+// foldPause is how long after a fold that failed the next one is tried, if
+// the log does not grow.
+const foldPause = time.Second
 
 // fold folds the log after a commit, if it has outgrown its bound. When a view
 // is in the way, the writer goes on and comes back when the log has grown by a
@@ -75,17 +81,18 @@ const foldTime = "250"
 func (t *transaction) fold() {
 	w := &t.store.wal
 	size := w.size()
-	if size < max(w.most, w.next) {
+	if size < w.most || size < w.next && time.Since(w.failed) < foldPause {
 		return
 	}
 	w.hurry()
-	t.exec("PRAGMA busy_timeout=" + foldTime)
+	t.exec("PRAGMA busy_timeout=" + strconv.Itoa(foldTime>>min(w.failures, 7)))
 	folded := t.truncateLog()
 	t.exec("PRAGMA busy_timeout=" + t.store.busy)
-	w.next = 0
-	if !folded {
-		w.next = size + w.most/16
+	if folded {
+		w.failures, w.next = 0, 0
+		return
 	}
+	w.failures, w.failed, w.next = w.failures+1, time.Now(), size+w.most/16
 }
 
 // LogSize is how large the write-ahead log is, in bytes. It is bounded by

@@ -1,0 +1,191 @@
+package node
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liaison-exchange/liaison/certs"
+)
+
+// A restoration makes all that is new beside what it will replace: the state
+// in <state>.restoring, the key of a new epoch in <ledger_key>.next. Nothing
+// that was there has changed by then, and what a crash leaves is thrown away by
+// the next try. Then it writes a plan, <state>.restoring.json: from there on it
+// is only carried out, each step so that it may be done again, by whoever
+// comes first: the same run, the next restore, or the next start.
+
+// RestorePlan is what of a restoration is still to do: to put things in their
+// places.
+type RestorePlan struct {
+	Version int      `json:"version"`
+	Made    string   `json:"made"` // of the backup
+	Root    string   `json:"root"` // of its ledger
+	Done    Restored `json:"done"` // what it comes to
+	// Kept is where the former key goes in a new epoch; empty: it stays.
+	Kept string `json:"kept,omitempty"`
+}
+
+// ErrRestoring says that a restoration was interrupted before it had a plan:
+// there is nothing to start on.
+var ErrRestoring = errors.New("a restoration was interrupted before it was complete")
+
+func besideState(cfg Config) string { return cfg.State + ".restoring" }
+func planFile(cfg Config) string    { return besideState(cfg) + ".json" }
+func nextKey(cfg Config) string     { return cfg.LedgerKey + ".next" }
+
+// of reports whether a plan puts that backup in its place.
+func (p *RestorePlan) of(m *BackupManifest) bool { return p.Made == m.Made && p.Root == m.Root }
+
+// discard throws away what is not in its place yet.
+func (r *restoring) discard() error {
+	errs := []error{os.RemoveAll(r.dir)}
+	for _, suffix := range []string{"", ".anchor", ".vkey"} {
+		errs = append(errs, removeFile(nextKey(r.cfg)+suffix))
+	}
+	return errors.Join(errs...)
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// decide writes the plan, when all that is new is on disk.
+func (r *restoring) decide(done *Restored) error {
+	p := RestorePlan{Version: backupVersion, Made: r.manifest.Made, Root: r.manifest.Root, Done: *done}
+	if done.Former != "" {
+		p.Kept = r.keptName()
+	}
+	raw, err := json.MarshalIndent(p, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(syncTree(r.dir), syncTree(filepath.Dir(r.dir))); err != nil {
+		return err
+	}
+	return certs.WriteSecret(planFile(r.cfg), append(raw, '\n'))
+}
+
+// keptName is a name for the former key under which nothing is kept yet.
+func (r *restoring) keptName() string {
+	name := fmt.Sprintf("%s.former-%d", r.cfg.LedgerKey, r.anchor.Size)
+	for n := 2; ; n++ {
+		if found, err := filepath.Glob(name + "*"); err == nil && len(found) == 0 {
+			return name
+		}
+		name = fmt.Sprintf("%s.former-%d-%d", r.cfg.LedgerKey, r.anchor.Size, n)
+	}
+}
+
+// FinishRestore carries out the plan of a restoration, if there is one, and
+// returns it: nil, there was none.
+func FinishRestore(cfg Config) (*RestorePlan, error) {
+	raw, err := os.ReadFile(planFile(cfg))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	p := &RestorePlan{}
+	if err == nil {
+		err = json.Unmarshal(raw, p)
+	}
+	if err == nil && p.Version != backupVersion {
+		err = fmt.Errorf("version %d, this program knows %d", p.Version, backupVersion)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", planFile(cfg), err)
+	}
+	step("planned")
+	if p.Kept != "" {
+		if err := errors.Join(p.keepKey(cfg), p.takeKey(cfg)); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.takeState(cfg); err != nil {
+		return nil, err
+	}
+	step("moved")
+	return p, errors.Join(os.Remove(planFile(cfg)), syncDirectory(filepath.Dir(cfg.State)))
+}
+
+// keepKey copies the former key and what goes with it, its verifier key last:
+// once that is there, all is.
+func (p *RestorePlan) keepKey(cfg Config) error {
+	if _, err := os.Stat(p.Kept + ".vkey"); err == nil {
+		return nil
+	}
+	for _, suffix := range []string{"", ".anchor", ".witnessed"} {
+		raw, err := os.ReadFile(cfg.LedgerKey + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = certs.WriteSecret(p.Kept+suffix, raw)
+		}
+		if err != nil {
+			return err
+		}
+		step("keeps" + suffix)
+	}
+	return certs.WritePublic(p.Kept+".vkey", []byte(p.Done.Former+"\n"))
+}
+
+// takeKey puts the new key in the place of the former. What witnesses have
+// cosigned was of the former ledger.
+func (p *RestorePlan) takeKey(cfg Config) error {
+	step("kept")
+	if err := removeFile(cfg.LedgerKey + ".witnessed"); err != nil {
+		return err
+	}
+	for _, suffix := range []string{".vkey", ".anchor", ""} {
+		if err := os.Rename(nextKey(cfg)+suffix, cfg.LedgerKey+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		step("taken" + suffix)
+	}
+	return syncDirectory(filepath.Dir(cfg.LedgerKey))
+}
+
+// takeState puts the state in its place.
+func (p *RestorePlan) takeState(cfg Config) error {
+	if _, err := os.Stat(besideState(cfg)); errors.Is(err, fs.ErrNotExist) {
+		return nil // it is there
+	}
+	if err := os.Remove(cfg.State); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is to be put in the place of the state, where something is: %w", besideState(cfg), err)
+	}
+	return errors.Join(os.Rename(besideState(cfg), cfg.State), syncDirectory(filepath.Dir(cfg.State)))
+}
+
+func syncDirectory(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// finishRestore is how a start deals with a restoration that was interrupted.
+func (n *Node) finishRestore() error {
+	p, err := FinishRestore(n.cfg)
+	if err != nil {
+		return fmt.Errorf("an interrupted restoration cannot be finished: %w", err)
+	}
+	if p != nil {
+		n.log.Info("finished a restoration that was interrupted", "backup", p.Made, "ledger", p.Done.Exchange, "entries", p.Done.Size, "lost", p.Done.Lost)
+		return nil
+	}
+	if _, err := os.Stat(besideState(n.cfg)); err != nil {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(n.cfg.State, "exchange.db")); err == nil {
+		n.log.Warn("something is left of a restoration that was interrupted: it is not used and may be removed", "directory", besideState(n.cfg))
+		return nil
+	}
+	return fmt.Errorf("%w: %s is unfinished, and there is no state (fix: run the same liaison restore again, it begins anew)", ErrRestoring, besideState(n.cfg))
+}
