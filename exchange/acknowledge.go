@@ -277,7 +277,7 @@ func (a *acknowledging) expire(tx *Tx) ([]audit.Entry, *Refusal, error) {
 	a.settle(tx, StateExpired, a.own.Decision)
 	e := a.about(a.row)
 	e.Outcome, e.Problem, e.Reason = StateExpired, string(Conflict), "expired"
-	told := a.told(StateExpired, ActExpired)
+	told := a.toSender(a.row, StateExpired, ActExpired)
 	return []audit.Entry{e, told}, &Refusal{Kind: Conflict, Reason: "expired", Detail: "the package lapsed before it was acknowledged"}, nil
 }
 
@@ -294,16 +294,16 @@ func (a *acknowledging) both(j *judgement, outcome string, told Action) []audit.
 	own := a.about(a.row)
 	own.Outcome = outcome
 	j.enter(&own, a.agency())
-	sender := a.told(outcome, told)
+	sender := a.toSender(a.row, outcome, told)
 	j.enter(&sender, a.agency())
 	return []audit.Entry{own, sender}
 }
 
-// told is the sender's entry about what its recipient did.
-func (a *acknowledging) told(outcome string, action Action) audit.Entry {
-	return audit.Entry{Owner: a.row.Sender, Operation: audit.Disclosure, Action: string(action), Outcome: outcome,
-		Actor:   audit.Actor{Agency: a.agency(), Role: a.caller.Identity.Role},
-		Package: a.row.ID, MessageType: a.row.Type, From: a.row.Sender, Recipients: []string{a.agency()}, ManifestSHA256: a.row.ManifestSHA256}
+// toSender is the sender's entry about what its recipient did.
+func (v *visit) toSender(p *Package, outcome string, action Action) audit.Entry {
+	return audit.Entry{Owner: p.Sender, Operation: audit.Disclosure, Action: string(action), Outcome: outcome,
+		Actor:   audit.Actor{Agency: v.agency(), Role: v.caller.Identity.Role},
+		Package: p.ID, MessageType: p.Type, From: p.Sender, Recipients: []string{v.agency()}, ManifestSHA256: p.ManifestSHA256}
 }
 
 // replaceDelivery returns the deliveries with one replaced.

@@ -66,6 +66,9 @@ func (v *visit) read(ctx context.Context, consultation string, pick choose) (Blo
 		case opened == nil:
 			err = errStale // it was not to be read a moment ago
 		}
+		if err == nil {
+			v.fetched(tx, p)
+		}
 		return entries, nil, err
 	}, v.needs()...)
 	switch {

@@ -21,6 +21,7 @@ const (
 	ActShow        Action = "package.show"
 	ActManifest    Action = "manifest.read"
 	ActAcknowledge Action = "package.acknowledge"
+	ActMismatch    Action = "package.mismatch"
 	ActConsult     Action = "consultation.open"
 	ActContent     Action = "content.read"
 	ActAttachment  Action = "attachment.read"
@@ -59,19 +60,20 @@ const (
 
 // The exchange's own acts, and what an action gives to other agencies.
 const (
-	ActDeliver   Action = "package.deliver"
-	ActAwait     Action = "package.await"
-	ActNotified  Action = "package.acknowledged"
-	ActBlocked   Action = "package.blocked"
-	ActExpired   Action = "package.expired"
-	ActNotice    Action = "originator.notified" // LED art 35(2)
-	ActKey       Action = "key.register"
-	ActLimited   Action = "request.limited" // refused by a limit, in a minute
-	ActKeepCRL   Action = "revocations.keep"
-	ActActivate  Action = "policy.activate"
-	ActGone      Action = "package.erased"
-	ActEpoch     Action = "ledger.epoch"
-	ActSupervise Action = "supervision.change" // who may read whose log
+	ActDeliver    Action = "package.deliver"
+	ActAwait      Action = "package.await"
+	ActNotified   Action = "package.acknowledged"
+	ActBlocked    Action = "package.blocked"
+	ActMismatched Action = "package.mismatched"
+	ActExpired    Action = "package.expired"
+	ActNotice     Action = "originator.notified" // LED art 35(2)
+	ActKey        Action = "key.register"
+	ActLimited    Action = "request.limited" // refused by a limit, in a minute
+	ActKeepCRL    Action = "revocations.keep"
+	ActActivate   Action = "policy.activate"
+	ActGone       Action = "package.erased"
+	ActEpoch      Action = "ledger.epoch"
+	ActSupervise  Action = "supervision.change" // who may read whose log
 
 	ActWitnesses Action = "witnesses.quorum" // missing for longer than the tolerance, or back
 )
@@ -100,6 +102,7 @@ var permissions = map[Action]permission{
 	ActShow:        {[]string{certs.RoleUnit}, audit.Consultation},
 	ActManifest:    {[]string{certs.RoleUnit}, audit.Consultation},
 	ActAcknowledge: {[]string{certs.RoleUnit}, audit.Collection},
+	ActMismatch:    {[]string{certs.RoleUnit}, audit.Disclosure},
 	ActConsult:     {append([]string{certs.RoleUnit}, readers...), audit.Consultation},
 	ActContent:     {[]string{certs.RoleUnit}, audit.Consultation},
 	ActAttachment:  {[]string{certs.RoleUnit}, audit.Consultation},

@@ -59,7 +59,7 @@ const (
 	LimitDecisions     = "decisions"         // dry runs
 	LimitReads         = "reads"             // of boxes, packages, directory and ledger; acknowledgements
 	LimitSearches      = "searches"          // of the audit log
-	LimitChanges       = "changes"           // of keys, lists, admissions, limits
+	LimitChanges       = "changes"           // of keys, lists, admissions, limits; reports of mismatches
 	LimitBadSignatures = "bad-signatures"    // of one identity: a penalty
 	LimitHandshakes    = "handshakes"        // begun by one source, an address or an IPv6 /64
 	LimitBadHandshakes = "failed-handshakes" // of these, such as did not end: a penalty

@@ -87,12 +87,21 @@ func (s *Service) look(p *Package, agency string) (*View, error) {
 		if !isSender {
 			v.State, v.DueAt = d.Outcome, d.DueAt
 		}
-		v.Outcomes = append(v.Outcomes, outcomeOf(s.Policy.Set(), decided, d.Decision, d.Outcome, agency, isSender))
+		v.Outcomes = append(v.Outcomes, s.outcomeFor(d, decided, agency, isSender))
 	}
 	if len(v.Outcomes) == 0 {
 		return nil, absent(notAParty)
 	}
 	return v, nil
+}
+
+// outcomeFor is a delivery as a reader may see it.
+func (s *Service) outcomeFor(d *Delivery, decided policy.Decision, reader string, isSender bool) Outcome {
+	o := outcomeOf(s.Policy.Set(), decided, d.Decision, d.Outcome, reader, isSender)
+	for _, m := range d.Mismatches {
+		o.Mismatches = append(o.Mismatches, m.Code)
+	}
+	return o
 }
 
 // tombstone is what is left of an erased package for those who were parties of
@@ -109,7 +118,7 @@ func (s *Service) tombstone(p *Package, agency string) (*View, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.Outcomes = append(v.Outcomes, outcomeOf(s.Policy.Set(), decided, d.Decision, d.Outcome, agency, p.Sender == agency))
+		v.Outcomes = append(v.Outcomes, s.outcomeFor(d, decided, agency, p.Sender == agency))
 	}
 	if len(v.Outcomes) == 0 {
 		return nil, absent(notAParty)

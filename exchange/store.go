@@ -277,6 +277,9 @@ type Delivery struct {
 	DueAt     time.Time
 	Seq       uint64 // recipient's entry that made it visible: the inbox's cursor; 0 while invisible
 	Index     int64
+
+	FetchedAt  time.Time  // when the recipient first had the content; zero: not yet
+	Mismatches []Mismatch // that it reported, each code once
 }
 
 // DecisionRow is one verdict on one package for one recipient.

@@ -40,6 +40,7 @@ type Outcome struct {
 	Reasons     []policy.Reason     `json:"reasons,omitempty"`
 	Advice      []policy.Reason     `json:"advice,omitempty"`
 	Sampled     []string            `json:"sampled,omitempty"` // jurisdictions whose sample rules took part
+	Mismatches  []string            `json:"-"`                 // codes that the recipient reported
 }
 
 // Accepted answers Post. Repeat is true for a package that was accepted

@@ -117,3 +117,22 @@ func TestSearchKnowsOutcomes(t *testing.T) {
 		}
 	}
 }
+
+// TestMismatchesNameMeta: what can be reported of content is what a manifest
+// says of it: a code that is the name of one of its members is spelt as that.
+func TestMismatchesNameMeta(t *testing.T) {
+	known := []string{"minors", "special_categories", "unreadable", "other"} // of subjects, and of none
+	var schema struct {
+		Properties map[string]json.RawMessage `json:"properties"`
+	}
+	if err := json.Unmarshal(envelope.MetaSchema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, m := range envelope.Mismatches() {
+		if schema.Properties[m.Code] == nil && !slices.Contains(known, m.Code) || seen[m.Code] || m.Text == "" {
+			t.Errorf("%q is nothing that a manifest says, or stands twice, or has no words", m.Code)
+		}
+		seen[m.Code] = true
+	}
+}

@@ -24,7 +24,7 @@ their own agency only. Reading it is an entry in it, too.`,
   liaison audit statistics transfers --year 2026 --reason "Register for the supervisory authority"
   liaison audit verify --reason "Monthly check of the log"`,
 	}
-	c.AddCommand(newAuditShow(env), newAuditSearch(env), newAuditSample(env), newAuditReview(env), newAuditAccess(env), newAuditSpecial(env), newAuditHints(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
+	c.AddCommand(newAuditShow(env), newAuditSearch(env), newAuditSample(env), newAuditReview(env), newAuditAccess(env), newAuditSpecial(env), newAuditMismatches(env), newAuditHints(env), newAuditVerify(env), newAuditCopy(env), newAuditProof(env))
 	c.AddCommand(newAuditStatistics(env), newAuditExport(env), newAuditReport(env))
 	c.AddCommand(newAuditErase(env), newAuditHold(env), newAuditSubject(env))
 	return c

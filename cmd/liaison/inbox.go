@@ -27,7 +27,8 @@ func newInbox(env *environment) *cobra.Command {
 looked but your own data-protection officer.
 
 The states are delivered (not acknowledged yet), acknowledged, pending, blocked
-and expired; for what you sent to several recipients also mixed.`,
+and expired; for what you sent to several recipients also mixed. "mismatch" beside
+it says that a recipient reported that the content is not what the manifest says.`,
 		Example: `  liaison inbox --state delivered
   liaison inbox --due 8h
   liaison inbox --box outbox --limit 20
@@ -65,7 +66,7 @@ func listPackages(ctx context.Context, env *environment, c *client.Client, query
 		if err != nil {
 			return errors.Join(err, t.flush())
 		}
-		t.row(d, d.ID, d.From, strings.Join(d.To, ","), d.Type, d.State, d.DueAt)
+		t.row(d, d.ID, d.From, strings.Join(d.To, ","), d.Type, stateWords(&d), d.DueAt)
 		if n++; n == limit {
 			break
 		}

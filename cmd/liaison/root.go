@@ -19,7 +19,7 @@ type group struct {
 // file of its own. Groups without commands are not shown.
 func groups(env *environment) []group {
 	return []group{
-		{"exchange", "Send and receive:", []*cobra.Command{newSend(env), newInbox(env), newShow(env), newOpen(env)}},
+		{"exchange", "Send and receive:", []*cobra.Command{newSend(env), newInbox(env), newShow(env), newOpen(env), newMismatch(env)}},
 		{"proof", "Prove and review:", []*cobra.Command{newReceipt(env), newAudit(env), newWitness(env)}},
 		{"policy", "Write policy:", []*cobra.Command{newPolicy(env)}},
 		{"identity", "Keys and certificates:", []*cobra.Command{newInit(env), newCerts(env), newKeys(env), newSubjects(env)}},

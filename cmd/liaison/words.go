@@ -47,6 +47,9 @@ func writeDecided(w *strings.Builder, o api.Outcome) {
 	for _, obligation := range o.Obligations {
 		fmt.Fprintf(w, "    obliged: %s\n", printable(obligationWords(obligation)))
 	}
+	for _, code := range o.Mismatches {
+		fmt.Fprintf(w, "    mismatch: %s: %s\n", printable(code), printable(mismatchText(code)))
+	}
 	for _, a := range o.Advice {
 		fmt.Fprintf(w, "    advice: %s\n", printable(strings.Join(nonEmpty(a.Code, a.Text, a.Fix), ": ")))
 	}

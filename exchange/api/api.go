@@ -73,6 +73,9 @@ type Outcome struct {
 	Obligations []Obligation `json:"obligations,omitempty"`
 	Reasons     []Reason     `json:"reasons,omitempty"`
 	Advice      []Reason     `json:"advice,omitempty"`
+	// Mismatches are codes in which, as the recipient reported, the content is
+	// not what the manifest says.
+	Mismatches []string `json:"mismatches,omitempty"`
 	// Note says that sample policies took part in the decision.
 	Note string `json:"note,omitempty"`
 }
@@ -120,6 +123,18 @@ type Page struct {
 // Acknowledged answers POST …/acknowledgement.
 type Acknowledged struct {
 	ID      string `json:"id"`
+	Receipt string `json:"receipt"`
+}
+
+// MismatchRequest says in what the content is not what the manifest says.
+type MismatchRequest struct {
+	Code string `json:"code"`
+}
+
+// MismatchReported answers POST …/mismatch: 201 the first time, 200 a repeat.
+type MismatchReported struct {
+	ID      string `json:"id"`
+	Code    string `json:"code"`
 	Receipt string `json:"receipt"`
 }
 

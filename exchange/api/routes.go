@@ -12,6 +12,7 @@ const (
 	RoutePackage         = "/v1/packages/{id}"
 	RouteManifest        = "/v1/packages/{id}/manifest"
 	RouteAcknowledgement = "/v1/packages/{id}/acknowledgement"
+	RouteMismatch        = "/v1/packages/{id}/mismatch"
 	RouteContent         = "/v1/packages/{id}/content"
 	RouteAttachment      = "/v1/packages/{id}/attachments/{n}"
 	RouteDecisions       = "/v1/decisions"
@@ -49,7 +50,7 @@ const (
 )
 
 // PackagePath returns the path of a package, or of a part of it
-// ("manifest", "acknowledgement", "content"; "" for the descriptor).
+// ("manifest", "acknowledgement", "content", "mismatch"; "" for the descriptor).
 func PackagePath(id, part string) string {
 	p := RoutePackages + "/" + url.PathEscape(id)
 	if part != "" {

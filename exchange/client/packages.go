@@ -217,6 +217,28 @@ func (c *Client) signAcknowledgement(d *api.Descriptor, m *envelope.SignedManife
 	}, key)
 }
 
+// ReportMismatch tells the sender of a package, by way of both sides' logs, that its content is not what its manifest says:
+// one of envelope.Mismatches. The package must have been opened. The same code again gets the first receipt.
+func (c *Client) ReportMismatch(ctx context.Context, id, code string) (*Receipt, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
+	body, err := jsonBody(api.MismatchRequest{Code: code})
+	if err != nil {
+		return nil, err
+	}
+	k := post(api.PackagePath(id, "mismatch"), api.MediaJSON, body)
+	k.repeat = repeatSafe
+	var got api.MismatchReported
+	if _, err := c.fetchJSON(ctx, k, &got); err != nil {
+		return nil, err
+	}
+	if got.ID != id || got.Code != code {
+		return nil, unverifiedf("mismatch", "the answer is about %q of package %q", got.Code, got.ID)
+	}
+	return c.acceptReceipt(ctx, got.Receipt, claim{action: actMismatch, pkg: id, outcomes: []string{"reported"}, details: map[string]string{"mismatch": code}})
+}
+
 // ownOutcome is what became of a package for the own agency.
 func (c *Client) ownOutcome(d *api.Descriptor) (*api.Outcome, error) {
 	for i := range d.Outcomes {

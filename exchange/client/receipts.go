@@ -14,6 +14,7 @@ const (
 	actSend        = "package.send"
 	actDecide      = "decision.ask"
 	actAcknowledge = "package.acknowledge"
+	actMismatch    = "package.mismatch"
 	actConsult     = "consultation.open"
 	actPublish     = "key.publish"
 	actRetire      = "key.retire"

@@ -9,7 +9,7 @@ import (
 // monthly counts what a data-protection officer reports each month.
 var monthly = Kind{
 	Name: "monthly", Title: "Report of the month", Basis: "LED art 25(2), 34",
-	Help:    "volumes, what policy allowed and denied by country and why, refusals, derogations, transfers, special categories and minors, reads and uses of the log",
+	Help:    "volumes, what policy allowed and denied by country and why, refusals, derogations, transfers, special categories and minors, mismatches, reads and uses of the log",
 	columns: []Column{{Name: "figure"}, {Name: "jurisdiction"}, {Name: "detail"}, {Name: "count", Count: true}},
 	start:   func(*computation) collector { return &volumes{count: tally{}} },
 }
@@ -26,6 +26,7 @@ const (
 	FigDerogation   = "derogation"        // of them under LED art 38
 	FigSpecial      = "special_category"  // packages with LED art 10 data, by jurisdiction and category
 	FigMinors       = "minors"            // packages with minors
+	FigMismatch     = "mismatch"          // reports that content is not what its manifest says, by the other side
 	FigOperation    = "operation"         // LED art 25(1), by operation
 	FigReads        = "content_read"      // contents and attachments read, by the sender's jurisdiction
 	FigLog          = "log_read"          // uses of the log, by action
@@ -59,6 +60,10 @@ func (v *volumes) entry(c *computation, e *audit.Entry) error {
 		add(FigAcknowledged, jurisdiction(e.Actor.Agency), "")
 	case e.Action == "package.blocked", e.Action == "package.expired":
 		add(FigEnded, jurisdiction(e.Actor.Agency), strings.TrimPrefix(e.Action, "package."))
+	case e.Action == reportsMismatch, e.Action == hasMismatch:
+		if m, ok := mismatchOf(e); ok {
+			add(FigMismatch, jurisdiction(m.agency), m.direction+", "+m.agency+": "+m.code)
+		}
 	case e.Action == "content.read", e.Action == "attachment.read":
 		add(FigReads, jurisdiction(e.From), strings.TrimSuffix(e.Action, ".read"))
 	case strings.HasPrefix(e.Action, "audit."):

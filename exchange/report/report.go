@@ -75,7 +75,7 @@ func (k *Kind) Whole() bool { return k.whole }
 func (k *Kind) Passes() int { return max(k.passes, 1) }
 
 // kinds are all reports, in the order in which they are listed.
-var kinds = []*Kind{&directive, &transfers, &derogations, &records, &overdue, &breach, &monthly}
+var kinds = []*Kind{&directive, &transfers, &derogations, &records, &overdue, &breach, &mismatches, &monthly}
 
 // Kinds are all reports.
 func Kinds() []*Kind { return slices.Clone(kinds) }

@@ -313,3 +313,43 @@ func TestQueries(t *testing.T) {
 		}
 	}
 }
+
+// TestMismatches counts reports by direction, agency and code, and which of
+// the packages were corrected: by the sender, to who reported it.
+func TestMismatches(t *testing.T) {
+	t.Parallel()
+	d := &diary{t: t}
+	mismatch := func(at string, n int, action, from, actor, code, outcome string) {
+		d.add(at, audit.Entry{Action: action, Outcome: outcome, Package: pack(n), From: from, Actor: audit.Actor{Agency: actor}, Details: map[string]string{"mismatch": code}})
+	}
+	corrects := func(n int) func(*audit.Entry) {
+		return func(e *audit.Entry) { e.Relations = []audit.Relation{{Package: pack(n), Relation: "corrects"}} }
+	}
+	mismatch("2025-12-31T10:00:00.000Z", 1, "package.mismatched", owner, "lv/vp", "subjects", "reported") // before the year
+	mismatch("2026-01-02T10:00:00.000Z", 2, "package.mismatched", owner, "lv/vp", "subjects", "reported")
+	mismatch("2026-01-03T10:00:00.000Z", 3, "package.mismatched", owner, "lv/vp", "subjects", "reported")
+	mismatch("2026-01-04T10:00:00.000Z", 2, "package.mismatched", owner, "ua/npu", "subjects", "reported")
+	mismatch("2026-01-05T10:00:00.000Z", 4, "package.mismatch", "it/dcpc", owner, "minors", "reported")
+	mismatch("2026-01-05T11:00:00.000Z", 4, "package.mismatch", "it/dcpc", owner, "minors", "repeated")
+	mismatch("2026-01-05T12:00:00.000Z", 5, "package.mismatch", "it/dcpc", owner, "minors", "refused")
+	d.sent("2026-02-01T10:00:00.000Z", 60, "correction", corrects(2), "lv/vp") // Ukraine waits for one still
+	d.received("2026-02-02T10:00:00.000Z", 61, "correction", "it/dcpc", "", corrects(4))
+	d.sent("2026-02-03T10:00:00.000Z", 62, "correction", corrects(4), "lv/vp") // of another's package: corrects nothing
+	d.received("2026-02-04T10:00:00.000Z", 63, "correction", "by/mia", "", corrects(3))
+	rows, sum := d.compute(Query{Report: "mismatches"}, facts)
+	same(t, rows,
+		"made|it/dcpc|minors|1|1|0|2026-01-05T10:00:00.000Z|2026-01-05T10:00:00.000Z",
+		"received|lv/vp|subjects|2|1|1|2026-01-02T10:00:00.000Z|2026-01-03T10:00:00.000Z",
+		"received|ua/npu|subjects|1|0|1|2026-01-04T10:00:00.000Z|2026-01-04T10:00:00.000Z")
+	if sum.Rows != 3 {
+		t.Errorf("%+v", sum)
+	}
+	rows, _ = d.compute(Query{Report: "monthly"}, facts)
+	var figures []string
+	for _, r := range rows {
+		if strings.HasPrefix(r, "mismatch|") {
+			figures = append(figures, r)
+		}
+	}
+	same(t, figures, "mismatch|it|made, it/dcpc: minors|1", "mismatch|lv|received, lv/vp: subjects|2", "mismatch|ua|received, ua/npu: subjects|1")
+}

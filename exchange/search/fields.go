@@ -68,7 +68,7 @@ func list(get func(*audit.Entry) []string) func(*audit.Entry, func(string)) {
 var (
 	outcomes = []string{"delivered", "pending", "denied", "acknowledged", "blocked", "expired", "withdrawn", "refused", "shown", "opened", "released",
 		"repeated", "done", "awaits_second_operator", "awaits_others", "published", "retired", "replayed", "started", "stopped", "activated", "notified", "mixed",
-		"erased", "held", "lifted", "ordered", "exported", "cosigned", "sampled", "reviewed", "failed", "kept", "computed", "begun", "broken_off", "back", "missing"}
+		"erased", "held", "lifted", "ordered", "exported", "cosigned", "sampled", "reviewed", "failed", "kept", "computed", "begun", "broken_off", "back", "missing", "reported"}
 	operations        = []string{audit.Collection, audit.Alteration, audit.Consultation, audit.Disclosure, audit.Combination, audit.Erasure}
 	roles             = []string{"unit", "dpo", "policy", "supervisor", "operator"}
 	purposes          = []string{"prevention", "detection", "investigation", "prosecution", "execution_of_penalty", "public_security_threat", "missing_person"}
@@ -141,7 +141,7 @@ func (c *catalogue) packages() {
 
 // decisions are what decided it, why it was refused, and what proves it.
 func (c *catalogue) decisions() {
-	c.field("code", "a code of a decision", decided(func(d *audit.Decision) []string { return d.Codes }))
+	c.field("code", "a code of a decision, or of a mismatch that was reported", codes)
 	c.field("rule", "a rule that a decision names", decided(func(d *audit.Decision) []string { return d.Rules }))
 	c.field("obligation", "an obligation that a decision lays on the recipient", decided(func(d *audit.Decision) []string { return d.Obligations }))
 	c.token("decision", "id of a decision", decided(func(d *audit.Decision) []string { return []string{d.ID} }))
@@ -164,6 +164,13 @@ func (c *catalogue) decisions() {
 			add(name)
 		}
 	})
+}
+
+// codes are those of decisions, and the one in which content is not what its
+// manifest says.
+func codes(e *audit.Entry, add func(string)) {
+	decided(func(d *audit.Decision) []string { return d.Codes })(e, add)
+	add(e.Details["mismatch"])
 }
 
 func recipients(e *audit.Entry, add func(string)) {

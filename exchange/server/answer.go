@@ -37,7 +37,7 @@ func outcomesOf(all []exchange.Outcome) []api.Outcome {
 		out[i] = api.Outcome{
 			Recipient: o.Recipient, Outcome: o.Outcome, Decision: o.Decision,
 			Obligations: obligationsOf(o.Obligations), Reasons: reasonsOf(o.Reasons), Advice: reasonsOf(o.Advice),
-			Note: sampleNote(o.Sampled),
+			Mismatches: o.Mismatches, Note: sampleNote(o.Sampled),
 		}
 	}
 	return out

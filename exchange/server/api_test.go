@@ -117,6 +117,31 @@ func testLife(t *testing.T, w *wire) {
 	if bytes.Contains(content.body, []byte(theText)) {
 		t.Error("the content is readable")
 	}
+	testMismatches(t, w, sealed.JTI)
+}
+
+// testMismatches has Latvia report what differs, once and again, and before
+// that somebody who is no party.
+func testMismatches(t *testing.T, w *wire, id string) {
+	ee, lv := w.as("ee/pbgb", "unit"), w.as("lv/vp", "unit")
+	path, report := api.PackagePath(id, "mismatch"), api.MismatchRequest{Code: "subjects"}
+	w.as("it/dcpc", "unit").postJSON(path, report).want(t, http.StatusNotFound)
+	ee.postJSON(path, report).want(t, http.StatusNotFound)
+	lv.postJSON(path, api.MismatchRequest{Code: "weather"}).want(t, http.StatusBadRequest)
+	var first, again api.MismatchReported
+	lv.postJSON(path, report).want(t, http.StatusCreated).decode(t, &first)
+	lv.postJSON(path, report).want(t, http.StatusOK).decode(t, &again)
+	if first != again || first.ID != id || first.Code != "subjects" || first.Receipt == "" {
+		t.Errorf("first %+v, then %+v", first, again)
+	}
+	var d api.Descriptor
+	ee.get(api.PackagePath(id, "")).want(t, http.StatusOK).decode(t, &d)
+	if !slices.Equal(d.Outcomes[0].Mismatches, []string{"subjects"}) {
+		t.Errorf("the sender sees %+v", d.Outcomes[0])
+	}
+	other := w.seal(demo.EEtoLV)
+	ee.post(other).want(t, http.StatusCreated)
+	lv.postJSON(api.PackagePath(other.JTI, "mismatch"), report).want(t, http.StatusConflict)
 }
 
 // testOtherAcknowledgements acknowledges a package again with other words,

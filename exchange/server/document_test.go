@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/report"
 	"github.com/liaison-exchange/liaison/policy"
 )
@@ -74,6 +75,9 @@ var prosed = map[string]prose{
 	"acknowledge": {summary: "Accept the obligations of a package", role: roleUnit, answers: []int{201, 200},
 		text:     "The body is the recipient's signed acknowledgement, a compact JWS. Policy is asked again, as of now. 200 is the first answer to the same acknowledgement.",
 		problems: []api.ProblemType{api.EnvelopeMalformed, api.PolicyDenied, api.NotFound, api.Conflict, api.EnvelopeRejected, api.PackageInvalid}},
+	"reportMismatch": {summary: "Report that the content is not what the manifest says", role: roleUnit, answers: []int{201, 200},
+		text:     "By a recipient that has fetched the content. `code` says in what: " + mismatchesInWords() + ". Both sides' logs say so, and the sender sees it in the descriptor; a correction is its own message. Policy is not asked. 200 is the first answer to the same code; another code is another report.",
+		problems: []api.ProblemType{api.NotFound, api.Conflict}},
 	"getContent": {summary: "Read the encrypted content", role: roleUnit, answers: []int{200}, media: api.MediaJOSEJSON, headers: []string{api.HeaderConsultation},
 		text:     "After acknowledgement, under a consultation of this package.",
 		problems: []api.ProblemType{api.ConsultationRequired, api.NotFound, api.Conflict}},
@@ -174,6 +178,15 @@ func reportsInWords() string {
 		all = append(all, "`"+k.Name+"` ("+k.Basis+"): "+k.Help)
 	}
 	return strings.Join(all, "; ")
+}
+
+// mismatchesInWords lists the codes and what each says.
+func mismatchesInWords() string {
+	var all []string
+	for _, m := range envelope.Mismatches() {
+		all = append(all, "`"+m.Code+"` ("+m.Text+")")
+	}
+	return strings.Join(all, ", ")
 }
 
 // document makes the OpenAPI document.

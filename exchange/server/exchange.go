@@ -24,6 +24,7 @@ type Exchange interface {
 	Show(ctx context.Context, c exchange.Caller, id string) (*exchange.View, error)
 	Manifest(ctx context.Context, c exchange.Caller, id string) ([]byte, error)
 	Acknowledge(ctx context.Context, c exchange.Caller, id string, jws []byte) (*exchange.Acknowledged, error)
+	ReportMismatch(ctx context.Context, c exchange.Caller, id, code string) (*exchange.MismatchReported, error)
 	Consult(ctx context.Context, c exchange.Caller, r exchange.ConsultationRequest) (*exchange.Consultation, error)
 	Content(ctx context.Context, c exchange.Caller, id, consultation string) (exchange.Blob, error)
 	Attachment(ctx context.Context, c exchange.Caller, id string, n int, consultation string) (exchange.Blob, error)

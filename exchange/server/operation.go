@@ -29,6 +29,7 @@ var operations = []operation{
 	{id: "getPackage", method: http.MethodGet, route: api.RoutePackage, handle: getPackage},
 	{id: "getManifest", method: http.MethodGet, route: api.RouteManifest, handle: getManifest},
 	{id: "acknowledge", method: http.MethodPost, route: api.RouteAcknowledgement, media: api.MediaJOSE, limit: exchange.LimitBadSignatures, handle: acknowledge},
+	{id: "reportMismatch", method: http.MethodPost, route: api.RouteMismatch, media: api.MediaJSON, limit: exchange.LimitChanges, handle: reportMismatch},
 	{id: "getContent", method: http.MethodGet, route: api.RouteContent, handle: getContent},
 	{id: "getAttachment", method: http.MethodGet, route: api.RouteAttachment, handle: getAttachment},
 	{id: "askDecision", method: http.MethodPost, route: api.RouteDecisions, media: api.MediaJSON, limit: exchange.LimitDecisions, handle: askDecision},

@@ -143,6 +143,22 @@ func acknowledge(c *call) error {
 	return c.answer(created(done.Repeat), api.Acknowledged{ID: done.ID, Receipt: done.Receipt.Encode()})
 }
 
+func reportMismatch(c *call) error {
+	id, err := c.packageID()
+	if err != nil {
+		return err
+	}
+	asked, err := readJSON[api.MismatchRequest](c)
+	if err != nil {
+		return err
+	}
+	done, err := c.s.cfg.Exchange.ReportMismatch(c.r.Context(), c.caller, id, asked.Code)
+	if err != nil {
+		return err
+	}
+	return c.answer(created(done.Repeat), api.MismatchReported{ID: done.ID, Code: done.Code, Receipt: done.Receipt.Encode()})
+}
+
 // packageID is the {id} of the path. What is no id names nothing.
 func (c *call) packageID() (string, error) {
 	id := c.param("id")

@@ -44,7 +44,7 @@ func everyOperation() (gated, open []asked) {
 	}
 	gated = []asked{
 		post(api.RoutePackages, api.MediaForm+"; boundary=b"), get(api.RoutePackages), get(api.PackagePath(nobody, "")), get(api.PackagePath(nobody, "manifest")),
-		post(api.PackagePath(nobody, "acknowledgement"), api.MediaJOSE), get(api.PackagePath(nobody, "content")), get(api.AttachmentPath(nobody, 0)),
+		post(api.PackagePath(nobody, "acknowledgement"), api.MediaJOSE), post(api.PackagePath(nobody, "mismatch"), api.MediaJSON), get(api.PackagePath(nobody, "content")), get(api.AttachmentPath(nobody, 0)),
 		get(api.DecisionPath(nobody)), get(api.PolicyDecisionPath("ee", nobody)), post(api.PolicyReplayPath("ee"), api.MediaBundle),
 		{http.MethodPut, api.ShadowPath("ee"), []byte("{}"), []string{"Content-Type", api.MediaBundle}}, get(api.ShadowPath("ee")), {method: http.MethodDelete, path: api.ShadowPath("ee")},
 		post(api.RouteDecisions, api.MediaJSON), post(api.RouteConsultations, api.MediaJSON), get(api.RouteAuditEntries), get(api.AuditEntryPath("ee/pbgb", 1)), get(api.RouteAuditStatistics), get(api.RouteAuditExport),
@@ -174,7 +174,7 @@ func testRefusals(t *testing.T, w *wire) {
 	ack := api.PackagePath(sealed.JTI, "acknowledgement")
 	e.refused(unit, asked{http.MethodPost, ack, bytes.Repeat([]byte("a"), 48<<10+1), jose}, "too-large", true)
 	e.refused(unit, asked{http.MethodPost, ack, []byte("not a JWS"), jose}, "envelope-malformed", true)
-	for _, path := range []string{api.RouteDecisions, api.RouteConsultations} {
+	for _, path := range []string{api.RouteDecisions, api.RouteConsultations, api.PackagePath(sealed.JTI, "mismatch")} {
 		asJSON := []string{"Content-Type", api.MediaJSON}
 		e.refused(unit, asked{http.MethodPost, path, bytes.Repeat([]byte(" "), 64<<10+1), asJSON}, "too-large", true)
 		for _, body := range []string{"", "[]", "{}", "null", `{"role":"operator"}`, `{"officer":"a","officer":"b"}`, "\xff"} {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/report"
 )
 
@@ -73,7 +74,9 @@ var refined = map[string]schema{
 	"Sample.from": text(patternWhen), "Sample.to": text(patternWhen), "SampleRequest.from": text(patternWhen), "SampleRequest.to": text(patternWhen), "SampleRequest.size": {"type": "integer", "minimum": 1, "maximum": 1000},
 	"Sample.drawn_by": text(`^spiffe://`), "Verdict.reviewer": text(`^spiffe://`), "Verdict.verdict": words("lawful", "unclear", "not-lawful"), "VerdictRequest.verdict": words("lawful", "unclear", "not-lawful"),
 	"Sample.by": text(`^[a-z_]+$`), "SampleRequest.by": text(`^[a-z_]+$`), "Sample.seed": text(`^[A-Za-z0-9._-]{1,64}$`), "SampleRequest.seed": text(`^[A-Za-z0-9._-]{1,64}$`),
-	".at": moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
+	"MismatchRequest.code": words(envelope.MismatchCodes()...), "MismatchReported.code": words(envelope.MismatchCodes()...),
+	"Outcome.mismatches": {"type": "array", "items": words(envelope.MismatchCodes()...), "uniqueItems": true},
+	".at":                moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.kind": words("now_allowed", "now_pending", "now_denied", "obligations_changed"), "ReplayChange.action": words("send", "acknowledgement", "release", "dry_run"),
 	"ReplayChange.to": text(patternAgency), "ReplaySide.rules": {"type": "array", "items": schema{"type": "string"}}, "ReplaySummary.changes": counts(1), "ReplaySummary.pairs": counts(2), "ReplaySummary.rules": counts(2), "ReplaySummary.declared": {"type": "boolean"},

@@ -79,9 +79,15 @@ func (t *transaction) SetState(id, state string) {
 // PutDelivery implements exchange.Writer.
 func (t *transaction) PutDelivery(id string, d exchange.Delivery) {
 	delete(t.packages, id)
-	t.write(`INSERT INTO deliveries (package, recipient, outcome, decision, due_at, seq, idx) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	mismatches, err := listText(d.Mismatches)
+	if err != nil {
+		t.fail(err)
+		return
+	}
+	t.write(`INSERT INTO deliveries (package, recipient, outcome, decision, due_at, seq, idx, fetched_at, mismatches) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (package, recipient) DO UPDATE SET outcome = excluded.outcome, decision = excluded.decision, due_at = excluded.due_at,
-		seq = excluded.seq, idx = excluded.idx`, id, d.Recipient, d.Outcome, d.Decision, millis(d.DueAt), int64(d.Seq), d.Index)
+		seq = excluded.seq, idx = excluded.idx, fetched_at = excluded.fetched_at, mismatches = excluded.mismatches`,
+		id, d.Recipient, d.Outcome, d.Decision, millis(d.DueAt), int64(d.Seq), d.Index, millis(d.FetchedAt), mismatches)
 }
 
 // Package implements exchange.Reader.
@@ -157,14 +163,19 @@ func (r *rows) deliver(to map[string]*exchange.Package) error {
 	return r.each(ids, func(row *sql.Rows) error {
 		var id string
 		var d exchange.Delivery
-		var due, seq int64
-		if err := row.Scan(&id, &d.Recipient, &d.Outcome, &d.Decision, &due, &seq, &d.Index, &d.Verdict); err != nil {
+		var due, seq, fetched int64
+		var mismatches string
+		err := row.Scan(&id, &d.Recipient, &d.Outcome, &d.Decision, &due, &seq, &d.Index, &d.Verdict, &fetched, &mismatches)
+		if err == nil {
+			d.Mismatches, err = parseList[exchange.Mismatch](mismatches)
+		}
+		if err != nil {
 			return err
 		}
-		d.DueAt, d.Seq = fromMillis(due), uint64(seq)
+		d.DueAt, d.Seq, d.FetchedAt = fromMillis(due), uint64(seq), fromMillis(fetched)
 		to[id].Deliveries = append(to[id].Deliveries, d)
 		return nil
-	}, `SELECT d.package, d.recipient, d.outcome, d.decision, d.due_at, d.seq, d.idx, c.verdict
+	}, `SELECT d.package, d.recipient, d.outcome, d.decision, d.due_at, d.seq, d.idx, c.verdict, d.fetched_at, d.mismatches
 		FROM deliveries d LEFT JOIN decisions c ON c.id = d.decision WHERE d.package IN `, " ORDER BY d.package, d.recipient")
 }
 

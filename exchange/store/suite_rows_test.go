@@ -110,6 +110,7 @@ func testPackages(t *testing.T, s exchange.Store) {
 	})
 	changed := want.Deliveries[0]
 	changed.Outcome, changed.Decision, changed.Seq, changed.DueAt = "acknowledged", want.Deliveries[1].Decision, 9, at(5000)
+	changed.FetchedAt, changed.Mismatches = at(6000), []exchange.Mismatch{{Code: "subjects", At: at(7000), Index: 42}, {Code: "minors", At: at(8000), Index: 43}}
 	write(t, s, func(tx exchange.Transaction) {
 		tx.SetState(small.ID, "mixed")
 		tx.PutDelivery(small.ID, changed)

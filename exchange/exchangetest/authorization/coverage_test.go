@@ -12,7 +12,7 @@ import (
 // operations are the calls of the API that the model knows, by their
 // operationId.
 var operations = map[string]string{
-	"postPackage": "send", "askDecision": "decide", "listPackages": "list", "getPackage": "show", "getManifest": "manifest", "acknowledge": "acknowledge",
+	"postPackage": "send", "askDecision": "decide", "listPackages": "list", "getPackage": "show", "getManifest": "manifest", "acknowledge": "acknowledge", "reportMismatch": "mismatch",
 	"getContent": "content", "getAttachment": "attachment", "openConsultation": "consult", "listEntries": "entries", "getEntry": "entry",
 	"listAgencies": "agencies", "getAgency": "agency", "listKeys": "keys", "getKey": "key", "getCheckpoint": "checkpoint", "getTile": "tile", "getWitnessed": "witnessed", "listWitnesses": "witnesses",
 	"getOpenAPI": "openapi", "getMetaSchema": "schema", "getProblem": "problem",

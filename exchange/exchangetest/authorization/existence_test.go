@@ -158,6 +158,9 @@ func (w *world) probes(who identity, id string) []probe {
 		func(id string) request {
 			return w.request(question{who: who, verb: "acknowledge", id: id}, nil, []byte("x.y.z"), 0)
 		},
+		func(id string) request {
+			return w.request(question{who: who, verb: "mismatch", id: id, code: "subjects"}, nil, nil, 0)
+		},
 		func(id string) request { return w.request(question{who: who, verb: "consult", id: id}, nil, nil, 0) })
 }
 

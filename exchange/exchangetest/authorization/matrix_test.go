@@ -39,7 +39,7 @@ func TestMatrix(t *testing.T) {
 			}
 			for _, q := range []question{{verb: "show"}, {verb: "manifest"}, {verb: "content"}, {verb: "attachment"}, {verb: "attachment", n: 1},
 				{verb: "content", consultation: consultation}, {verb: "attachment", consultation: consultation},
-				{verb: "attachment", n: 1, consultation: consultation}, {verb: "consult"}} {
+				{verb: "attachment", n: 1, consultation: consultation}, {verb: "mismatch", code: "subjects"}, {verb: "mismatch", code: "subjects"}, {verb: "mismatch", code: "weather"}, {verb: "consult"}} {
 				q.who, q.id = who, id
 				ask(q)
 			}

@@ -43,6 +43,7 @@ var verbs = map[string]verb{
 	"show":        {action: "package.show", roles: unit},
 	"manifest":    {action: "manifest.read", roles: unit},
 	"acknowledge": {action: "package.acknowledge", roles: unit},
+	"mismatch":    {action: "package.mismatch", roles: unit},
 	"content":     {action: "content.read", roles: unit},
 	"attachment":  {action: "attachment.read", roles: unit},
 	"consult":     {action: "consultation.open", roles: unit + " " + readers},
@@ -122,6 +123,8 @@ type parcel struct {
 
 	accepted     bool
 	acknowledged map[string]string // by recipient: the payload of its acknowledgement
+	fetched      map[string]bool   // by recipient: it had the content
+	mismatches   map[string][]string
 	outcome      map[string]string // by recipient
 	seq          map[string]int    // by agency: the entry that put it into its box
 }
@@ -160,7 +163,8 @@ type question struct {
 	owner        string // of an entry or a key
 	seq          int
 	kid          string
-	width        int // of a tile
+	code         string // of a mismatch
+	width        int    // of a tile
 }
 
 // model is the exchange as the design has it.
@@ -197,7 +201,7 @@ func (m *model) ask(q question, now time.Time) answer {
 // object is the package that the request names in its path or body.
 func (q question) object() string {
 	switch q.verb {
-	case "show", "manifest", "acknowledge", "content", "attachment", "consult":
+	case "show", "manifest", "acknowledge", "mismatch", "content", "attachment", "consult":
 		return q.id
 	}
 	return ""
@@ -236,7 +240,7 @@ var answers map[string]func(*model, question, time.Time) answer
 func init() { // a map of methods that itself reaches the map
 	answers = map[string]func(*model, question, time.Time) answer{
 		"send": (*model).send, "decide": (*model).decide, "list": (*model).list, "show": (*model).show, "manifest": (*model).manifest,
-		"acknowledge": (*model).acknowledge, "content": (*model).content, "attachment": (*model).attachment, "consult": (*model).consult,
+		"acknowledge": (*model).acknowledge, "mismatch": (*model).mismatch, "content": (*model).content, "attachment": (*model).attachment, "consult": (*model).consult,
 		"entries": (*model).entries, "entry": (*model).entry,
 		"agencies": (*model).directory, "agency": (*model).directory, "keys": (*model).keys, "key": (*model).key,
 		"checkpoint": everybody, "witnesses": everybody, "witnessed": nobody, "openapi": everybody, "schema": everybody, "problem": everybody, "tile": (*model).tile, "bundle": (*model).tile,
@@ -277,7 +281,7 @@ func descriptor(p *parcel, recipients []string) string {
 		if p.outcome[r] != state {
 			state = "mixed"
 		}
-		outcomes = append(outcomes, r+"="+p.outcome[r])
+		outcomes = append(outcomes, r+"="+p.outcome[r]+fmt.Sprint(p.mismatches[r]))
 	}
 	slices.Sort(outcomes)
 	return fmt.Sprint(p.id, " from ", p.from, " to ", p.to, " ", state, " ", outcomes)
@@ -398,6 +402,7 @@ func (p *parcel) first() (all []string) {
 func (m *model) accept(p *parcel) {
 	m.packages[p.id], p.accepted = p, true
 	p.acknowledged, p.outcome, p.seq = map[string]string{}, map[string]string{}, map[string]int{}
+	p.fetched, p.mismatches = map[string]bool{}, map[string][]string{}
 	m.log(p.from, "package.send", p.verdict, "", p.id)
 	p.seq[p.from] = len(m.logs[p.from])
 	for _, r := range p.to {
@@ -526,7 +531,37 @@ func (m *model) bytes(q question, now time.Time, there func(p *parcel) bool, wha
 }
 
 func (m *model) content(q question, now time.Time) answer {
-	return m.bytes(q, now, func(*parcel) bool { return true }, "content of ")
+	a := m.bytes(q, now, func(*parcel) bool { return true }, "content of ")
+	if p := m.packages[q.id]; a.status == 200 && p.from != q.who.agency {
+		p.fetched[q.who.agency] = true
+	}
+	return a
+}
+
+// codes are what can be reported of content, as far as the walk does.
+var codes = []string{"subjects", "minors", "other"}
+
+// mismatch is for a recipient that had the content: before it nobody could
+// tell what differs.
+func (m *model) mismatch(q question, _ time.Time) answer {
+	if !slices.Contains(codes, q.code) {
+		return m.no(q, 400, "request-malformed")
+	}
+	me := q.who.agency
+	p, _ := m.visible(q.id, me)
+	switch {
+	case p == nil, p.from == me, p.seq[me] == 0:
+		return m.notFound(q)
+	case p.outcome[me] != "acknowledged", !p.fetched[me]:
+		return m.no(q, 409, "conflict")
+	case slices.Contains(p.mismatches[me], q.code):
+		m.log(me, "package.mismatch", "repeated", "", p.id)
+		return answer{status: 200, seen: []string{p.id + " " + q.code}}
+	}
+	p.mismatches[me] = append(p.mismatches[me], q.code)
+	m.log(me, "package.mismatch", "reported", "", p.id)
+	m.log(p.from, "package.mismatched", "reported", "", p.id)
+	return answer{status: 201, seen: []string{p.id + " " + q.code}}
 }
 
 func (m *model) attachment(q question, now time.Time) answer {

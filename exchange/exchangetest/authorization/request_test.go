@@ -46,6 +46,10 @@ func (w *world) request(q question, p *posted, jws []byte, variant int) request 
 		body, err := json.Marshal(api.ConsultationRequest{Officer: "OFF-1", Justification: "A reason that is long enough to be one", Package: q.id})
 		w.must(err)
 		r = request{http.MethodPost, api.RouteConsultations, http.Header{"Content-Type": {api.MediaJSON}}, body}
+	case "mismatch":
+		body, err := json.Marshal(api.MismatchRequest{Code: q.code})
+		w.must(err)
+		r = request{http.MethodPost, api.PackagePath(q.id, "mismatch"), http.Header{"Content-Type": {api.MediaJSON}}, body}
 	case "acknowledge":
 		r = request{http.MethodPost, api.PackagePath(q.id, "acknowledgement"), http.Header{"Content-Type": {api.MediaJOSE}}, jws}
 	case "list":
@@ -195,6 +199,8 @@ func wrongs(name string) []string {
 		return []string{"method", "media", "encoding", "spelling"}
 	case "decide", "consult":
 		return []string{"method", "media", "encoding", "spelling", "body", "query"}
+	case "mismatch":
+		return []string{"method", "media", "encoding", "spelling", "id", "body", "query"}
 	case "acknowledge":
 		return []string{"method", "media", "encoding", "spelling", "id", "query"}
 	case "show", "manifest":
@@ -257,6 +263,9 @@ func outcomesOf(all []api.Outcome) (seen []string) {
 
 func describe(d api.Descriptor) string {
 	outcomes := outcomesOf(d.Outcomes)
+	for i, o := range d.Outcomes {
+		outcomes[i] += fmt.Sprint(o.Mismatches)
+	}
 	slices.Sort(outcomes)
 	return fmt.Sprint(d.ID, " from ", d.From, " to ", d.To, " ", d.State, " ", outcomes)
 }
@@ -290,6 +299,9 @@ func (w *world) seen(q question, a *exchangetest.Answer) ([]string, error) {
 	case "acknowledge":
 		v, err := decode[api.Acknowledged](a)
 		return []string{v.ID}, err
+	case "mismatch":
+		v, err := decode[api.MismatchReported](a)
+		return []string{v.ID + " " + v.Code}, err
 	case "consult":
 		return nil, nil
 	case "entries":

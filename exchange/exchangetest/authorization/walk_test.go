@@ -87,7 +87,7 @@ var likely = []struct {
 	weight int
 	verb   string
 }{
-	{14, "send"}, {3, "decide"}, {9, "list"}, {9, "show"}, {6, "manifest"}, {13, "acknowledge"}, {12, "content"}, {8, "attachment"}, {12, "consult"},
+	{14, "send"}, {3, "decide"}, {9, "list"}, {9, "show"}, {6, "manifest"}, {13, "acknowledge"}, {12, "content"}, {7, "mismatch"}, {8, "attachment"}, {12, "consult"},
 	{4, "entries"}, {5, "entry"}, {1, "agencies"}, {1, "agency"}, {1, "keys"}, {2, "key"}, {1, "checkpoint"}, {1, "witnessed"}, {1, "witnesses"}, {1, "tile"}, {1, "bundle"},
 	{1, "openapi"}, {1, "schema"}, {1, "problem"}, {1, "nowhere"},
 }
@@ -189,6 +189,10 @@ func (w *walk) ask(verb string) {
 		}
 		q.id = w.idOf(p)
 		jws, q.ack = w.acknowledge(p, q.who.agency, w.fault(20, "malformed", "another", "misnamed", "differs"))
+	case "mismatch":
+		if q.code = one(w, codes); w.chance(5) {
+			q.code = "weather"
+		}
 	case "consult":
 		if q.who.role != unit != w.chance(10) {
 			q.id = ""
@@ -378,7 +382,7 @@ func (e *ends) check(t *testing.T, steps int) {
 		"send 201", "send 200", "send 400 envelope-malformed", "send 403 policy-denied", "send 403 role-forbidden", "send 403 identity-refused",
 		"send 409 conflict", "send 422 envelope-rejected", "send 422 package-invalid", "decide 200", "decide 422 package-invalid",
 		"acknowledge 201", "acknowledge 200", "acknowledge 403 policy-denied", "acknowledge 404 not-found", "acknowledge 409 conflict", "acknowledge 422 envelope-rejected",
-		"acknowledge 422 package-invalid", "consult 201", "consult 403 role-forbidden", "consult 404 not-found",
+		"acknowledge 422 package-invalid", "mismatch 201", "mismatch 200", "mismatch 400 request-malformed", "mismatch 404 not-found", "mismatch 409 conflict", "consult 201", "consult 403 role-forbidden", "consult 404 not-found",
 		"content 200", "content 403 consultation-required", "content 404 not-found", "content 409 conflict", "attachment 200", "attachment 404 not-found",
 		"list 200", "show 200", "show 404 not-found", "manifest 200", "manifest 404 not-found", "entries 200", "entries 403 consultation-required",
 		"entry 200", "entry 404 not-found", "key 200", "key 404 not-found", "nowhere 404 not-found",
