@@ -479,7 +479,7 @@ func TestA15ReadingIsRecorded(t *testing.T) {
 	if entries[0].Count != uint64(n) || entries[0].Officer != reader || entries[0].Justification != why || entries[0].CaseRef != caseRef {
 		t.Errorf("%d entries read, recorded as %+v", n, entries[0])
 	}
-	items, more, err := dpo.EntriesPage(t.Context(), c, 1<<40, 100)
+	items, more, err := dpo.EntriesPage(t.Context(), c, "", 1<<40, 100)
 	if err != nil || len(items) > 0 || more {
 		t.Errorf("behind the end: %d, %v", len(items), err)
 	}

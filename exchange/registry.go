@@ -15,7 +15,7 @@ type Agency struct {
 	ID           string // "ee/pbgb"
 	Jurisdiction string
 	Name         string
-	Type         string   // spoc, designated_lea, competent_lea, eu_agency, intl_org, advisory_mission, operator
+	Type         string   // spoc, designated_lea, competent_lea, eu_agency, intl_org, advisory_mission, supervisory_authority, private, operator
 	Roles        []string // the roles that the operator admits
 	Declared     []string // the roles that its jurisdiction lists for it; none: it sets no limit
 	Competences  []string // purposes for which it is competent

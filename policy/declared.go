@@ -40,7 +40,7 @@ type Declared struct {
 type DeclaredAgency struct {
 	ID          string   `json:"id"` // "<jurisdiction>/<agency>"
 	Name        string   `json:"name"`
-	Type        string   `json:"type"`        // spoc, designated_lea, competent_lea, eu_agency, intl_org, advisory_mission or private
+	Type        string   `json:"type"`        // spoc, designated_lea, competent_lea, eu_agency, intl_org, advisory_mission, supervisory_authority (LED art 41) or private
 	Competences []string `json:"competences"` // purposes
 	Roles       []string `json:"roles"`       // unit, dpo, policy, supervisor
 }

@@ -118,6 +118,8 @@ func recipientKind(agencyType string) string {
 		return "mission"
 	case "private", "unknown":
 		return agencyType
+	case "supervisory_authority": // no competent authority of LED art 3(7)
+		return "unknown"
 	}
 	return "authority"
 }

@@ -18,8 +18,9 @@ func newAudit(env *environment) *cobra.Command {
 		Use:   "audit",
 		Short: "Read and verify your agency's audit log",
 		Long: `The audit log answers who saw what, when, why and on what legal basis (LED
-art 25). It is for data-protection officers and supervisors, and holds entries of
-their own agency only. Reading it is an entry in it, too.`,
+art 25). Data-protection officers and supervisors read that of their own agency;
+with --owner a supervisor reads others', where the registry grants it. Reading a log
+is an entry in the reader's own, too.`,
 		Example: `  liaison audit show --limit 20 --reason "Complaint 2026-31, access by unit"
   liaison audit statistics transfers --year 2026 --reason "Register for the supervisory authority"
   liaison audit verify --reason "Monthly check of the log"`,
@@ -38,6 +39,7 @@ type showing struct {
 	env *environment
 	profileFlags
 	officerFlags
+	ownerFlag
 	caseRef string
 	after   uint64
 	limit   int
@@ -48,7 +50,7 @@ func newAuditShow(env *environment) *cobra.Command {
 	s := &showing{env: env}
 	c := &cobra.Command{
 		Use:   "show [NO] --reason TEXT",
-		Short: "Show entries of your agency's log",
+		Short: "Show entries of a log",
 		Long: `show records who reads the log and why, and prints entries in the order of their
 numbers. Each entry is held against its commitment, so that one that was changed
 is not shown as true (exit code 5); "audit verify" proves the whole log.
@@ -58,12 +60,14 @@ entries as they were recorded, one a line.`,
 		Example: `  liaison audit show --limit 20 --reason "Complaint 2026-31, access by unit"
   liaison audit show 1207 --reason "Complaint 2026-31, access by unit"
   liaison audit show --after 1200 --full --reason "Complaint 2026-31, access by unit"
+  liaison audit show --owner lv/vp --limit 20 --reason "Inspection 2026-7 of lv/vp"
   liaison audit show --limit 1000 --json --reason "Yearly sample" | jq 'select(.entry.action == "content.read")'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: withClient(env, &s.profileFlags, s.run),
 	}
 	s.profileFlags.add(c)
 	s.officerFlags.add(c)
+	s.ownerFlag.add(c)
 	f := c.Flags()
 	f.StringVar(&s.caseRef, "case", "", "your own case reference, for the record")
 	f.Uint64Var(&s.after, "after", 0, "begin after the entry with this number")
@@ -94,7 +98,7 @@ func (s *showing) run(ctx context.Context, c *client.Client, args []string) erro
 	after, more := s.after, true
 	for left := s.limit; left > 0 && more; {
 		var items []audit.Item
-		if items, more, err = c.EntriesPage(ctx, consultation.ID, after, min(left, maxShown)); err != nil {
+		if items, more, err = c.EntriesPage(ctx, consultation.ID, s.owner, after, min(left, maxShown)); err != nil {
 			return errors.Join(err, t.flush())
 		}
 		for _, item := range items {
@@ -125,8 +129,8 @@ type entryJSON struct {
 // item prints one entry, after holding it against its commitment and place.
 func (s *showing) item(t *table, c *client.Client, item audit.Item, want uint64) error {
 	const fix = "run liaison audit verify: it tells everything that is wrong with the log"
-	if item.Owner != c.Agency() || item.Seq != want {
-		return verificationError(fmt.Errorf("entry %d of %q came instead of entry %d of %s", item.Seq, item.Owner, want, c.Agency()), fix)
+	if owner := s.of(c); item.Owner != owner || item.Seq != want {
+		return verificationError(fmt.Errorf("entry %d of %q came instead of entry %d of %s", item.Seq, item.Owner, want, owner), fix)
 	}
 	row := entryJSON{Owner: item.Owner, Seq: item.Seq, Index: item.Index, Erased: item.Erased, Why: item.Erasure, Entry: item.Entry}
 	if item.Erased && item.Entry == nil {

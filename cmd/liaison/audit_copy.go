@@ -24,7 +24,11 @@ const (
 	copiedWitnessed  = "witnessed"            // the newest head that witnesses cosigned; may be absent
 	copiedReceipt    = "consultation.receipt" // of the reading that made the copy
 	copiedEntries    = "entries.jsonl"        // as the API gives them, one a line
+	copiedOwner      = "owner"                // whose log it is, if not the reader's own agency's
 )
+
+// maxOwner is more than any agency's id is long.
+const maxOwner = 256
 
 // logCopy is a directory with all that proves an agency's log: whoever has
 // it, and the ledger's key, needs nobody else.
@@ -46,6 +50,7 @@ profile or from --log-key.
 
 The directory holds your entries in clear. Keep it as you keep the log.`,
 		Example: `  liaison audit copy 2026-11 --reason "Copy of the log for the yearly archive"
+  liaison audit copy lv-2026-11 --owner lv/vp --reason "Inspection 2026-7 of lv/vp"
   liaison audit verify --dir 2026-11 --log-key "exchange.example/ledger+8c3a1f02+AS…"`,
 		Args: cobra.ExactArgs(1),
 		RunE: withClient(env, &v.profileFlags, func(ctx context.Context, c *client.Client, args []string) error {
@@ -57,6 +62,7 @@ The directory holds your entries in clear. Keep it as you keep the log.`,
 	}
 	v.profileFlags.add(c)
 	v.officerFlags.add(c)
+	v.ownerFlag.add(c)
 	c.Flags().StringVar(&v.caseRef, "case", "", "your own case reference, for the record")
 	return c
 }
@@ -148,7 +154,7 @@ func (l *logCopy) tile(ctx context.Context, t audit.TilePath) ([]byte, error) {
 	return data, l.write(t.String(), data)
 }
 
-// fetchLog reads the whole log of the client's agency into a directory. The
+// fetchLog reads the whole log of an owner into a directory. The
 // checkpoint is fetched after the entries, so that it covers them.
 func (v *verifying) fetchLog(ctx context.Context, c *client.Client, dir string) (*logCopy, error) {
 	l := &logCopy{dir: dir, more: c.Tile}
@@ -159,7 +165,13 @@ func (v *verifying) fetchLog(ctx context.Context, c *client.Client, dir string) 
 	bar := v.env.progress("reading entries", false)
 	defer bar.end()
 	total, done := int64(consultation.Receipt.Entry.Seq), int64(0)
-	err = l.writeEntries(c.Entries(ctx, consultation.ID, 0), func() {
+	if owner := v.of(c); owner != c.Agency() {
+		total = 0 // its length is not known
+		if err := l.write(copiedOwner, []byte(owner+"\n")); err != nil {
+			return nil, err
+		}
+	}
+	err = l.writeEntries(c.EntriesOf(ctx, consultation.ID, v.owner, 0), func() {
 		done++
 		bar.set(done, max(total, done))
 	})

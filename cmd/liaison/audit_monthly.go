@@ -22,7 +22,8 @@ type reporting struct {
 	env *environment
 	profileFlags
 	officerFlags
-	month, file, caseRef, owner string
+	ownerFlag
+	month, file, caseRef string
 }
 
 func newAuditReport(env *environment) *cobra.Command {
@@ -44,10 +45,10 @@ It is made of the statistics monthly and overdue; both are entries of the log.`,
 	}
 	r.profileFlags.add(c)
 	r.officerFlags.add(c)
+	r.ownerFlag.add(c)
 	f := c.Flags()
 	f.StringVar(&r.month, "month", "", "the month: 2026-10")
 	f.StringVarP(&r.file, "output", "o", "", "the file, .html or .pdf, which must not be there yet")
-	f.StringVar(&r.owner, "owner", "", "whose log; a supervisor may read those that the registry grants (default: your own agency's)")
 	f.StringVar(&r.caseRef, "case", "", "your own case reference, for the record")
 	_ = c.MarkFlagRequired("month")
 	_ = c.MarkFlagRequired("output")

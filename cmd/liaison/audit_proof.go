@@ -17,6 +17,7 @@ type provingEntry struct {
 	env *environment
 	profileFlags
 	officerFlags
+	ownerFlag
 	caseRef, file string
 }
 
@@ -24,7 +25,7 @@ func newAuditProof(env *environment) *cobra.Command {
 	p := &provingEntry{env: env}
 	c := &cobra.Command{
 		Use:   "proof NO --reason TEXT [-o FILE]",
-		Short: "Make a proof of one entry of your agency's log, for others to verify",
+		Short: "Make a proof of one entry of a log, for others to verify",
 		Long: `proof makes a file that proves one entry of your agency's log to whoever has the
 ledger's public key: a court, a supervisory authority. It is a receipt
 (c2sp.org/tlog-proof), the same as the exchange gave when the entry was written,
@@ -40,6 +41,7 @@ shown. That it was made is an entry, too.`,
 	}
 	p.profileFlags.add(c)
 	p.officerFlags.add(c)
+	p.ownerFlag.add(c)
 	c.Flags().StringVar(&p.caseRef, "case", "", "your own case reference, for the record")
 	c.Flags().StringVarP(&p.file, "out", "o", "", "write the proof to this file (default: standard output)")
 	return c
@@ -57,12 +59,13 @@ func (p *provingEntry) run(ctx context.Context, c *client.Client, args []string)
 	if err != nil {
 		return err
 	}
-	item, err := c.Entry(ctx, consultation.ID, c.Agency(), no)
+	owner := p.of(c)
+	item, err := c.Entry(ctx, consultation.ID, owner, no)
 	if err != nil {
 		return err
 	}
-	if item.Owner != c.Agency() || item.Seq != no {
-		return verificationError(fmt.Errorf("entry %d of %q came instead of entry %d of %s", item.Seq, item.Owner, no, c.Agency()), audit.FaultSeq.Do())
+	if item.Owner != owner || item.Seq != no {
+		return verificationError(fmt.Errorf("entry %d of %q came instead of entry %d of %s", item.Seq, item.Owner, no, owner), audit.FaultSeq.Do())
 	}
 	head, err := c.ProofHead(ctx, item.Index)
 	if err != nil {

@@ -12,13 +12,15 @@ import (
 type auditReport struct {
 	Verdict   string `json:"verdict"` // "whole" or "faulty"
 	Owner     string `json:"owner"`
+	Reader    string `json:"reader,omitempty"` // who reads, if the log is another agency's
 	Ledger    string `json:"ledger"`
 	Size      int64  `json:"size"` // of the ledger
 	Entries   uint64 `json:"entries"`
 	Disclosed int    `json:"disclosed"`
 	Erased    int    `json:"erased"`
-	Receipts  int    `json:"receipts"`       // that the log was held against
-	Seen      int64  `json:"seen,omitempty"` // size of the newest head that was verified before
+	Receipts  int    `json:"receipts"`        // that the log was held against
+	Seen      int64  `json:"seen,omitempty"`  // size of the newest head that was verified before
+	Ended     uint64 `json:"ended,omitempty"` // where another agency's log ended when this profile verified it last
 	// Witnesses are those whose cosignatures count, Witnessed how many of them
 	// cosigned the newest head that they did, which has WitnessedSize entries.
 	Witnesses     int           `json:"witnesses"`
@@ -54,12 +56,27 @@ func (r auditReport) words(now time.Time) string {
 		line("entries", "1 to %d: %d read, %d erased", r.Entries, r.Disclosed, r.Erased)
 	}
 	line("ledger", "%s, %d entries of all agencies", r.Ledger, r.Size)
-	if r.Receipts > 0 {
-		line("held against", "%s, %s", number(r.Receipts, "receipt"), r.before())
+	if r.Reader != "" {
+		line("reader", "%s, as a supervisor", printable(r.Reader))
+	}
+	switch {
+	case r.Receipts > 0:
+		line("held against", "%s, %s%s", number(r.Receipts, "receipt"), r.before(), r.endedWords())
+	case r.Reader != "":
+		line("held against", "no receipt of this log, %s%s", r.before(), r.endedWords())
+		line("not proven", "that no newer entries are missing at its end: receipts of %s show it (--receipts)", printable(owner))
 	}
 	line("witnesses", "%s", r.witnessWords(now))
 	r.faultWords(&b)
 	return b.String()
+}
+
+// endedWords say where another agency's log ended before.
+func (r auditReport) endedWords() string {
+	if r.Ended == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", and its end as of the last time (entry %d)", r.Ended)
 }
 
 // before says what became of the newest head that was verified before.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -132,6 +133,9 @@ func newAuditReview(env *environment) *cobra.Command {
 sample it shows its entries and verdicts (--findings: only those that are not
 lawful); with a sample and a number it records a verdict on that entry.
 
+With --owner only samples of that agency's log are listed: a supervisor reviews those
+that the registry grants.
+
 Verdict and reviewer are recorded in the log. The note stands beside the sample
 only, and goes when the entry is erased: do not repeat in it what the case file says.`,
 		Example: `  liaison audit review --reason "Monthly sample of readings"
@@ -144,6 +148,7 @@ only, and goes when the entry is erased: do not repeat in it what the case file 
 	}
 	s.profileFlags.add(c)
 	s.officerFlags.add(c)
+	s.ownerFlag.add(c)
 	f := c.Flags()
 	f.StringVar(&s.caseRef, "case", "", "your own case reference, for the record")
 	f.StringVar(&want.Verdict, "verdict", "", "lawful, unclear or not-lawful")
@@ -180,6 +185,9 @@ func (s *searching) review(ctx context.Context, c *client.Client, args []string,
 	all, err := c.Samples(ctx, consultation.ID)
 	if err != nil {
 		return err
+	}
+	if s.owner != "" {
+		all = slices.DeleteFunc(all, func(one api.Sample) bool { return one.Owner != s.owner })
 	}
 	if len(args) == 0 {
 		t := s.env.output().table("SAMPLE", "DRAWN", "LOG", "SIZE", "REVIEWED", "QUERY")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,14 +19,25 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/search"
 )
 
+// ownerFlag says whose log is meant.
+type ownerFlag struct{ owner string }
+
+func (o *ownerFlag) add(c *cobra.Command) {
+	c.Flags().StringVar(&o.owner, "owner", "", "whose log; a supervisor may read those that the registry grants (default: your own agency's)")
+}
+
+// of is the owner: the profile's agency if none is named.
+func (o *ownerFlag) of(c *client.Client) string { return cmp.Or(o.owner, c.Agency()) }
+
 // rangeFlags say which part of whose log is meant.
 type rangeFlags struct {
-	owner, since, until string
+	ownerFlag
+	since, until string
 }
 
 func (r *rangeFlags) add(c *cobra.Command) {
+	r.ownerFlag.add(c)
 	f := c.Flags()
-	f.StringVar(&r.owner, "owner", "", "whose log; a supervisor may read those that the registry grants (default: your own agency's)")
 	f.StringVar(&r.since, "since", "", "from this date or time on, or so long ago: 2026-11-01, 2026-11-22T08:00:00Z, 30d, 12h")
 	f.StringVar(&r.until, "until", "", "until the end of this date, until this time, or so long ago")
 }

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
 	"github.com/liaison-exchange/liaison/exchange/client"
 )
 
@@ -19,6 +21,7 @@ type verifying struct {
 	env *environment
 	ledgerFlags
 	officerFlags
+	ownerFlag
 	caseRef, from, receipts string
 }
 
@@ -38,15 +41,22 @@ holds it against more receipts.
 --dir DIR verifies what "audit copy" has kept, without talking to anybody: only
 the ledger's key must come from your profile or --log-key.
 
+A supervisor verifies another agency's log with --owner. No receipt of that log is
+among what a supervisor gets: that nothing is missing at its end show only receipts
+of its owner (--receipts) and, from the second time on, the place where it ended when
+this profile verified it last, which the profile keeps.
+
 Each fault is named, with what it means and what to do, and the exit code is 5.`,
 		Example: `  liaison audit verify --reason "Monthly check of the log"
   liaison audit verify --reason "Monthly check of the log" --receipts ~/unit/receipts
+  liaison audit verify --owner lv/vp --receipts from-lv/ --reason "Inspection 2026-7 of lv/vp"
   liaison audit verify --dir 2026-11 --log-key "exchange.example/ledger+8c3a1f02+AS…"`,
 		Args: cobra.NoArgs,
 		RunE: v.run,
 	}
 	v.ledgerFlags.add(c)
 	v.officerFlags.add(c)
+	v.ownerFlag.add(c)
 	f := c.Flags()
 	f.StringVar(&v.caseRef, "case", "", "your own case reference, for the record")
 	f.StringVar(&v.from, "dir", "", "verify what audit copy kept in this directory, offline")
@@ -58,6 +68,9 @@ Each fault is named, with what it means and what to do, and the exit code is 5.`
 }
 
 func (v *verifying) run(cmd *cobra.Command, _ []string) error {
+	if v.from != "" && v.owner != "" {
+		return usageError(errors.New("--owner is for a log that is fetched"), "leave it out: a copy says whose log it is")
+	}
 	if v.from != "" {
 		return clientError(v.offline(cmd.Context()))
 	}
@@ -96,12 +109,12 @@ func (v *verifying) online(ctx context.Context, c *client.Client, dir string) (e
 	l, err := v.fetchLog(ctx, c, dir)
 	var bad *client.VerifyError
 	if errors.As(err, &bad) {
-		return v.conclude(auditReport{Owner: c.Agency(), Ledger: keys.Origin(), Faults: []audit.Fault{headFault(audit.FaultHead, err)}})
+		return v.conclude(auditReport{Owner: v.of(c), Ledger: keys.Origin(), Faults: []audit.Fault{headFault(audit.FaultHead, err)}})
 	}
 	if err != nil {
 		return err
 	}
-	return v.verify(ctx, l, keys, witnesses, seen)
+	return v.verify(ctx, l, profile, keys, witnesses, seen)
 }
 
 // offline verifies a directory that audit copy made, against the profile's
@@ -112,12 +125,13 @@ func (v *verifying) offline(ctx context.Context) error {
 		return err
 	}
 	seen := audit.Checkpoint{}
-	if profile, err := v.path(v.env); err == nil {
-		if seen, err = seenHead(profile, keys); err != nil {
-			return err
-		}
+	profile, err := v.path(v.env)
+	if err != nil {
+		profile = "" // none is needed
+	} else if seen, err = seenHead(profile, keys); err != nil {
+		return err
 	}
-	return v.verify(ctx, &logCopy{dir: v.from}, keys, witnesses, seen)
+	return v.verify(ctx, &logCopy{dir: v.from}, profile, keys, witnesses, seen)
 }
 
 // seenHead is the newest head that a profile has verified; without a note if
@@ -146,8 +160,9 @@ func headFault(kind audit.FaultKind, err error) audit.Fault {
 	return audit.Fault{Kind: kind, Index: -1, Detail: err.Error()}
 }
 
-// verify proves a copied log and prints the verdict.
-func (v *verifying) verify(ctx context.Context, l *logCopy, keys audit.Keys, witnesses []audit.Witness, seen audit.Checkpoint) error {
+// verify proves a copied log and prints the verdict. The profile, if there is
+// one, remembers where another agency's log ended.
+func (v *verifying) verify(ctx context.Context, l *logCopy, profile string, keys audit.Keys, witnesses []audit.Witness, seen audit.Checkpoint) error {
 	p := proving{env: v.env, copy: l, keys: keys, witnesses: witnesses, seen: seen, report: auditReport{Ledger: keys.Origin()}}
 	if err := p.open(); err != nil {
 		return err
@@ -162,7 +177,15 @@ func (v *verifying) verify(ctx context.Context, l *logCopy, keys audit.Keys, wit
 	}
 	if len(p.report.Faults) == 0 {
 		p.log.Known = append(p.log.Known, more...)
+		p.report.Receipts = len(p.log.Known)
+		remembered := endFile(profile, p.report)
+		if err := p.recall(remembered); err != nil {
+			return err
+		}
 		if err := p.prove(ctx); err != nil {
+			return err
+		}
+		if err := p.remember(remembered); err != nil {
 			return err
 		}
 	}
@@ -191,6 +214,8 @@ type proving struct {
 	seen      audit.Checkpoint // the newest head that was verified before, if any
 	log       audit.OwnerLog
 	report    auditReport
+	last      audit.Position // where the log ends
+	older     bool           // this copy is older than what is remembered of it
 }
 
 func (p *proving) fault(kind audit.FaultKind, err error) {
@@ -198,7 +223,7 @@ func (p *proving) fault(kind audit.FaultKind, err error) {
 }
 
 // open reads head and receipt of the copy. Whose log it is says the receipt,
-// which the ledger's key proves.
+// which the ledger's key proves; of another agency's log, a file of the copy.
 func (p *proving) open() error {
 	note, err := p.copy.read(copiedCheckpoint, audit.MaxCheckpoint)
 	if err != nil {
@@ -225,6 +250,19 @@ func (p *proving) open() error {
 	}
 	p.report.Owner = verified.Entry.Owner
 	p.log = audit.OwnerLog{Owner: verified.Entry.Owner, Checkpoint: cp, Known: []audit.Position{position(verified)}}
+	another, err := p.copy.read(copiedOwner, maxOwner)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	owner := strings.TrimSpace(string(another))
+	if _, _, err := certs.ParseAgencyID(owner); err != nil {
+		return copyError(err)
+	}
+	// The receipt is in the reader's log, and says nothing of where this one ends.
+	p.report.Reader, p.report.Owner, p.log.Owner, p.log.Known = p.log.Owner, owner, owner, nil
 	return nil
 }
 
@@ -245,7 +283,7 @@ func (p *proving) prove(ctx context.Context) error {
 		return err
 	}
 	p.report.Entries, p.report.Disclosed, p.report.Erased = found.Last.Seq, found.Disclosed, found.Erased
-	p.report.Receipts, p.report.MoreFaults = len(p.log.Known), found.More
+	p.report.MoreFaults, p.last = found.More, found.Last
 	p.report.Faults = append(p.report.Faults, found.Faults...)
 	return nil
 }

@@ -83,6 +83,9 @@ func (t teller) begin(dir string, r demo.Ready) {
 	fmt.Fprintf(t.w, "An exchange runs at %s, for this machine only.\n%s\n", r.Server, notLaw)
 	fmt.Fprintf(t.w, "Five agencies take part: %s.\n", strings.Join(demo.Agencies, ", "))
 	fmt.Fprintf(t.w, "Two of them, %s, watch the exchange's ledger with witnesses of their own.\n", strings.Join(demo.Witnessing, " and "))
+	if r.Supervisor != "" {
+		fmt.Fprintf(t.w, "Estonia's supervisory authority, %s, sends nothing and may read the log of ee/pbgb.\n", r.Supervisor)
+	}
 	if r.Redis != "" {
 		fmt.Fprintf(t.w, "Its limits are counted in the Redis at %s, and by itself while that cannot be used.\n", printable(r.Redis))
 	}
@@ -131,7 +134,7 @@ func (t teller) next(dir string, r demo.Ready) {
 		fmt.Fprintln(t.w, "\nThe exchange serves until Ctrl-C. Try in a second terminal:")
 	}
 	profile := func(name string) string { return "--profile " + quoted(filepath.Join(dir, "profiles", name)) }
-	for _, line := range [][2]string{
+	tries := [][2]string{
 		{"send a package from Estonia to Latvia", fmt.Sprintf("send %s --to lv/vp --meta %s --reason \"Findings of the joint investigation\" --receipt receipt.txt \"Hello Riga\"",
 			profile("ee-pbgb-unit"), quoted(filepath.Join(dir, "meta", "ee-lv.json")))},
 		{"see it arrive in Latvia", "inbox " + profile("lv-vp-unit")},
@@ -139,7 +142,12 @@ func (t teller) next(dir string, r demo.Ready) {
 		{"verify the receipt offline", "receipt verify receipt.txt --log-key " + quoted(filepath.Join(dir, "ledger", "log.vkey"))},
 		{"have the other agencies' witnesses vouch for it", "receipt upgrade receipt.txt " + profile("ee-pbgb-unit")},
 		{"verify Estonia's log as its data-protection officer", "audit verify " + profile("ee-pbgb-dpo") + " --reason \"Monthly check of the log\""},
-	} {
+	}
+	if r.Supervisor != "" {
+		tries = append(tries, [2]string{"look into it as Estonia's supervisory authority, which the registry lets read it",
+			"audit search action:package.send --owner ee/pbgb " + profile("ee-dpi-supervisor") + " --reason \"Inspection 2026-7 of the police\""})
+	}
+	for _, line := range tries {
 		fmt.Fprintf(t.w, "\n  # %s\n  %s %s\n", line[0], self(), line[1])
 	}
 	if !t.once {

@@ -41,10 +41,10 @@ func (c *Client) EntriesOf(ctx context.Context, consultation, owner string, afte
 	}
 }
 
-// EntriesPage reads at most limit entries of the own agency's audit log, from the one after `after`: no more is shown, and
-// recorded as shown, than is asked for. It reports whether there are more. They are not verified.
-func (c *Client) EntriesPage(ctx context.Context, consultation string, after uint64, limit int) (items []audit.Item, more bool, err error) {
-	page, err := c.entries(ctx, consultation, "", cursor(after), limit)
+// EntriesPage reads at most limit entries of an owner's audit log ("" is the own agency), from the one after `after`: no more is
+// shown, and recorded as shown, than is asked for. It reports whether there are more. They are not verified.
+func (c *Client) EntriesPage(ctx context.Context, consultation, owner string, after uint64, limit int) (items []audit.Item, more bool, err error) {
+	page, err := c.entries(ctx, consultation, owner, cursor(after), limit)
 	if err != nil {
 		return nil, false, err
 	}

@@ -117,7 +117,7 @@ func answered(t *testing.T, c *Client, call uint8, id string) {
 			mistrusted(t, k)
 		}
 	case 8:
-		_, _, _ = c.EntriesPage(ctx, id, 0, 10)
+		_, _, _ = c.EntriesPage(ctx, id, "", 0, 10)
 		_, _ = c.Entry(ctx, id, "lv/vp", 1)
 	case 9:
 		r, err := c.Attachment(ctx, id, id, 0, 5)

@@ -94,14 +94,24 @@ func (n *Node) admitAll(ctx context.Context) error {
 		}
 	}
 	known := map[string]Admission{}
+	var supervising []func()
 	for _, path := range found {
 		dir := filepath.Dir(path)
 		a, digest, err := readAdmission(path)
-		if err == nil {
-			known[dir] = a
-			err = n.service.ApplyAdmission(ctx, a.ID, a.standing(), digest)
+		if err != nil {
+			say(dir, err)
+			continue
 		}
-		say(dir, err)
+		known[dir] = a
+		apply := func() { say(dir, n.service.ApplyAdmission(ctx, a.ID, a.standing(), digest)) }
+		if len(a.Supervises) > 0 {
+			supervising = append(supervising, apply) // once those are admitted whom it supervises
+			continue
+		}
+		apply()
+	}
+	for _, apply := range supervising {
+		apply()
 	}
 	for _, dir := range slices.Sorted(maps.Keys(known)) {
 		say(dir, n.register(ctx, known[dir].ID, filepath.Join(dir, KeysFile)))

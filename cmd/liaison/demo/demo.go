@@ -27,6 +27,8 @@ type Ready struct {
 	PID      int      `json:"pid"`
 	Redis    string   `json:"redis,omitempty"` // host and port of where limits are counted; empty: in the exchange itself
 	Packages []string `json:"packages"`        // accepted in the story
+
+	Supervisor string `json:"supervisor,omitempty"` // the supervisory authority, if the demo has one
 }
 
 // Options says how a demo runs.
@@ -127,7 +129,7 @@ func stop(n *node.Node) error {
 
 // run tells the story on the running exchange and serves on.
 func (w *World) run(ctx context.Context, n *node.Node, o Options) error {
-	ready := Ready{Server: "https://" + n.Addr(), Admin: "http://" + n.AdminAddr(), PID: os.Getpid(), Packages: []string{}}
+	ready := Ready{Server: "https://" + n.Addr(), Admin: "http://" + n.AdminAddr(), PID: os.Getpid(), Packages: []string{}, Supervisor: w.Supervisor}
 	if o.Redis != nil {
 		ready.Redis = o.Redis.Addresses[0]
 	}

@@ -43,7 +43,10 @@ type World struct {
 	Dir      string
 	Agencies []string // "ee/pbgb", each with a unit and a DPO
 	Author   string   // an agency without rules, with a policy author too; empty: none
-	clock    func() time.Time
+
+	Supervisor string // a supervisory authority; empty: none
+
+	clock func() time.Time
 
 	cas     map[string]*certs.CA
 	anchors map[string][]byte // by file name
@@ -71,20 +74,20 @@ func Build(cfg Config) (*World, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	author := ""
+	author, supervisor := "", ""
 	if cfg.Agencies == nil {
-		cfg.Agencies, author = Agencies, Author
+		cfg.Agencies, author, supervisor = Agencies, Author, Supervisor
 	}
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
-	w := &World{Dir: cfg.Dir, Agencies: cfg.Agencies, Author: author, clock: cfg.Clock, cas: map[string]*certs.CA{}, anchors: map[string][]byte{}, lists: map[string][]byte{}}
+	w := &World{Dir: cfg.Dir, Agencies: cfg.Agencies, Author: author, Supervisor: supervisor, clock: cfg.Clock, cas: map[string]*certs.CA{}, anchors: map[string][]byte{}, lists: map[string][]byte{}}
 	for _, dir := range []string{"", "anchors", "crl", "registry", "profiles", "meta"} {
 		if err := os.MkdirAll(w.path(dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
-	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeWitnesses, w.makeServer, w.admitAgencies, w.admitAuthor, w.writeMeta,
+	for _, step := range []func() error{w.makeAuthorities, w.makeLists, w.makeLedger, w.makeWitnesses, w.makeServer, w.admitAgencies, w.admitAuthor, w.admitSupervisor, w.writeMeta,
 		func() error { return w.writeConfig(cfg.Listen) }} {
 		if err := step(); err != nil {
 			return nil, err
@@ -109,12 +112,15 @@ func Existing(dir string, clock func() time.Time) (*World, error) {
 	}
 	for _, path := range found {
 		name := filepath.Base(filepath.Dir(path))
-		if id := strings.Replace(name, "-", "/", 1); id != Operator && id != Author {
+		if id := strings.Replace(name, "-", "/", 1); id != Operator && id != Author && id != Supervisor {
 			w.Agencies = append(w.Agencies, id)
 		}
 	}
 	if w.hasAuthor() {
 		w.Author = Author
+	}
+	if w.hasSupervisor() {
+		w.Supervisor = Supervisor
 	}
 	if len(w.Agencies) == 0 {
 		return nil, fmt.Errorf("%s: %w", w.path("registry"), fs.ErrNotExist)
@@ -416,6 +422,11 @@ func (w *World) WriteProfiles(server string) error {
 			break
 		}
 		if err := write(w.Author, role); err != nil {
+			return err
+		}
+	}
+	if w.Supervisor != "" {
+		if err := write(w.Supervisor, certs.RoleSupervisor); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/liaison-exchange/liaison/audit"
+	"github.com/liaison-exchange/liaison/certs"
+)
+
+// endDir is where a profile keeps how far the logs of other agencies went when
+// it verified them: a supervisor gets no receipts of them, so that otherwise a
+// log that is cut off at its end looked whole each time.
+const endDir = "supervised"
+
+// end is a place that a log must have from then on.
+type end struct {
+	Seq        uint64 `json:"seq"`
+	Commitment string `json:"commitment"`
+	Size       int64  `json:"size"` // of the ledger then
+}
+
+// endFile is where the end of a log is kept; empty for the own log, of which
+// there are receipts, and without a profile.
+func endFile(profile string, r auditReport) string {
+	j, agency, err := certs.ParseAgencyID(r.Owner)
+	if profile == "" || r.Reader == "" || err != nil {
+		return ""
+	}
+	return filepath.Join(profile, endDir, j, agency+".json")
+}
+
+// recall has the log held against where it ended before.
+func (p *proving) recall(file string) error {
+	if file == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var e end
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	c, err := audit.ParseCommitment(e.Commitment)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if p.older = e.Size > p.log.Checkpoint.Size; p.older {
+		return nil
+	}
+	p.report.Ended = e.Seq
+	p.log.Known = append(p.log.Known, audit.Position{Seq: e.Seq, Commitment: c})
+	return nil
+}
+
+// remember keeps where the log ends, if nothing is wrong with it and it goes on
+// from where it ended before.
+func (p *proving) remember(file string) error {
+	if file == "" || len(p.report.Faults) > 0 || p.last.Seq <= p.report.Ended || p.older {
+		return nil
+	}
+	raw, err := json.Marshal(end{p.last.Seq, p.last.Commitment.String(), p.log.Checkpoint.Size})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return certs.WriteSecret(file, raw)
+}
