@@ -333,10 +333,12 @@ func (x *exporting) keep(c *client.Client, receipt *client.Receipt, f *os.File) 
 	if err := errors.Join(os.Rename(x.file+partSuffix, x.file), os.Remove(x.file+planSuffix)); err != nil {
 		return err
 	}
-	return tellExport(x.env, x.file, m, "exported")
+	return tellExport(x.env, x.file, m, "exported", x.dir)
 }
 
-func tellExport(env *environment, file string, m figures.Manifest, word string) error {
+// tellExport says what an export is; of one that was just made also how to
+// verify it, with the profile that was given.
+func tellExport(env *environment, file string, m figures.Manifest, word, profile string) error {
 	e := &m.Entry
 	v := exportedJSON{File: file, Manifest: file + manifestSuffix, Owner: m.Of, Query: m.Query, Entries: e.Count, First: e.Details["first"], Last: e.Details["last"],
 		Bytes: m.Bytes, SHA256: fmt.Sprintf("%x", m.SHA256), Size: m.Checkpoint.Size}
@@ -351,7 +353,10 @@ func tellExport(env *environment, file string, m figures.Manifest, word string) 
 	fmt.Fprintf(&b, "\n  by %s (%s), %s: %s\n", printable(e.Officer), printable(e.Actor.Identity), e.Time, printable(e.Justification))
 	fmt.Fprintf(&b, "  sha256 %s, proven at %d entries of %s\n", v.SHA256, v.Size, printable(m.Checkpoint.Origin))
 	if word == "exported" {
-		fmt.Fprintf(&b, "  verify it: liaison audit export verify %s\n", file)
+		if profile != "" {
+			profile = " --profile " + profile
+		}
+		fmt.Fprintf(&b, "  verify it: liaison audit export verify %s%s\n", file, profile)
 	}
 	return env.output().value(v, b.String())
 }
@@ -405,7 +410,7 @@ func (x *exportVerifying) run(file string) error {
 	if err := verifyExport(f, m); err != nil {
 		return verificationError(fmt.Errorf("%s: %w", file, err), fix)
 	}
-	return tellExport(x.env, file, m, "verified")
+	return tellExport(x.env, file, m, "verified", "")
 }
 
 func readShort(path string, limit int64) ([]byte, error) {

@@ -105,10 +105,16 @@ func (s *searching) hints(ctx context.Context, c *client.Client, before string, 
 	}
 	bar.end()
 	t := s.env.output().table("KIND", "ABOUT", "WHY", "QUERY")
-	for _, h := range hintsOf(earlier, now, repeat) {
+	all := hintsOf(earlier, now, repeat)
+	for _, h := range all {
 		t.row(h, h.Kind, h.About, h.Why, h.Query)
 	}
-	return t.flush()
+	if err := t.flush(); err != nil || s.env.json {
+		return err
+	}
+	_, err = fmt.Fprintf(s.env.Stderr, "%s of officers since %s, compared with %s before: %s\n",
+		entries(uint64(len(now))), audit.FormatTime(began), entries(uint64(len(earlier))), number(len(all), "hint"))
+	return err
 }
 
 // habit is what somebody did in a time.

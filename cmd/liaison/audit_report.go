@@ -151,11 +151,3 @@ func (r auditReport) faultWords(b *strings.Builder) {
 		fmt.Fprintf(b, "\n  and %s that are not listed\n", number(r.MoreFaults, "more fault"))
 	}
 }
-
-// number is a count of things in words.
-func number(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}

@@ -281,6 +281,9 @@ func (s *searching) counts(t *table, c *api.AuditCounts) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", entries(c.Hits))
 	for _, f := range c.Facets {
+		if len(f.Values) == 0 {
+			continue
+		}
 		fmt.Fprintf(&b, "\n%s\n", f.Field)
 		for _, v := range f.Values {
 			fmt.Fprintf(&b, "  %8d  %s\n", v.Count, printable(v.Value))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,22 +35,22 @@ func (o *output) value(v any, text string) error {
 	return err
 }
 
-// table returns a table with a heading, which only a terminal shows.
+// table returns a table with a heading, which only a terminal shows. There one
+// without rows says that there is nothing.
 func (o *output) table(columns ...string) *table {
-	t := &table{out: o}
-	if o.json || !o.terminal {
-		return t
+	t := &table{out: o, columns: columns}
+	if !o.json && o.terminal {
+		t.tabs = tabwriter.NewWriter(o.w, 0, 8, 2, ' ', 0)
 	}
-	t.tabs = tabwriter.NewWriter(o.w, 0, 8, 2, ' ', 0)
-	t.err = t.line(columns)
 	return t
 }
 
 // table prints rows one by one; only a terminal's wait for flush, to align.
 type table struct {
-	out  *output
-	tabs *tabwriter.Writer
-	err  error
+	out     *output
+	columns []string // until the heading is printed
+	tabs    *tabwriter.Writer
+	err     error
 }
 
 // row prints one row: v with --json, else the cells, made printable. After an
@@ -60,7 +61,10 @@ func (t *table) row(v any, cells ...string) {
 	case t.out.json:
 		t.err = writeJSON(t.out.w, v)
 	default:
-		t.err = t.line(cells)
+		if t.tabs != nil && t.columns != nil {
+			t.err, t.columns = t.line(t.columns), nil
+		}
+		t.err = errors.Join(t.err, t.line(cells))
 	}
 }
 
@@ -82,7 +86,10 @@ func (t *table) flush() error {
 	if t.err != nil || t.tabs == nil {
 		return t.err
 	}
-	return t.tabs.Flush()
+	if t.columns != nil {
+		t.err = t.line([]string{"none"})
+	}
+	return errors.Join(t.err, t.tabs.Flush())
 }
 
 func writeJSON(w io.Writer, v any) error {

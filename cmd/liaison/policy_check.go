@@ -71,7 +71,7 @@ func (k *checking) run(cmd *cobra.Command, dirs []string) error {
 		}
 	}
 	if failed > 0 {
-		return withFix(fmt.Errorf("%s to mend", numbered(failed, "finding")), "mend the errors from the first one; what a check means: liaison policy check --list")
+		return withFix(fmt.Errorf("%s to mend", number(failed, "finding")), "mend the errors from the first one; what a check means: liaison policy check --list")
 	}
 	return nil
 }

@@ -133,16 +133,9 @@ func severities(found []policy.Finding) string {
 	for _, f := range found {
 		n[f.Severity]++
 	}
-	words := numbered(n[policy.SeverityError], "error")
+	words := number(n[policy.SeverityError], "error")
 	if n[policy.SeverityWarning] > 0 {
-		words += ", " + numbered(n[policy.SeverityWarning], "warning")
+		words += ", " + number(n[policy.SeverityWarning], "warning")
 	}
 	return words
-}
-
-func numbered(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

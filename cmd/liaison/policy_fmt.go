@@ -70,7 +70,7 @@ func (f *formatting) run(dirs []string) error {
 		}
 	}
 	if changed > 0 && !f.write {
-		return withFix(errors.New(numbered(changed, "file")+" not formatted"), "liaison policy fmt --write DIR")
+		return withFix(errors.New(number(changed, "file")+" not formatted"), "liaison policy fmt --write DIR")
 	}
 	return nil
 }

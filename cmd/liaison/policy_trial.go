@@ -210,14 +210,14 @@ func (t *trying) verdict(r *policy.TestReport, dir string) error {
 	case len(r.Tests) == 0:
 		return withFix(fmt.Errorf("%s has no tests", dir), "write rules named test_… into a file of the package that ends in .test")
 	case failed > 0:
-		return withFix(fmt.Errorf("%s of %d failed", numbered(failed, "test"), len(r.Tests)), "mend the rule, or the test if it expects what the law does not say")
+		return withFix(fmt.Errorf("%s of %d failed", number(failed, "test"), len(r.Tests)), "mend the rule, or the test if it expects what the law does not say")
 	case r.Coverage.Percent < t.threshold:
 		return withFix(fmt.Errorf("the tests went through %.1f %% of the lines, less than %g %%", r.Coverage.Percent, t.threshold), "write tests for the lines above")
 	}
 	if t.env.json {
 		return nil
 	}
-	words := numbered(len(r.Tests), "test") + " passed"
+	words := number(len(r.Tests), "test") + " passed"
 	if t.coverage || t.threshold > 0 {
 		words += fmt.Sprintf(", %.1f %% of the lines tested", r.Coverage.Percent)
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // group is a heading of the help and the commands that stand under it.
@@ -51,6 +53,7 @@ Environment:
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
+	root.SetFlagErrorFunc(wrongFlag)
 	root.PersistentFlags().BoolVar(&env.json, "json", false, "print one JSON value per line")
 	addGroups(root, groups(env))
 	return root
@@ -101,6 +104,9 @@ func prepare(c *cobra.Command, begun *bool) {
 	if c.HasParent() && c.HasSubCommands() && !c.Runnable() {
 		c.Args, c.RunE = noSuchCommand, showHelp
 	}
+	if c.HasParent() && !c.HasSubCommands() && c.Args != nil && c.Args(c, nil) == nil && c.Args(c, []string{""}) != nil {
+		c.Args = noArguments // cobra's own speaks of an unknown command
+	}
 	if own := c.RunE; own != nil {
 		c.RunE = func(cmd *cobra.Command, args []string) error {
 			*begun = true
@@ -110,6 +116,29 @@ func prepare(c *cobra.Command, begun *bool) {
 	for _, sub := range c.Commands() {
 		prepare(sub, begun)
 	}
+}
+
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes flags only, and got %q", c.CommandPath(), args[0])
+}
+
+// wrongFlag names the flag that may be meant.
+func wrongFlag(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	names := &cobra.Command{SuggestionsMinimumDistance: 2} // the library knows near names of commands only
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if near := names.SuggestionsFor(unknown.GetSpecifiedName()); len(near) > 0 {
+		return fmt.Errorf("%w; did you mean --%s?", err, strings.Join(near, " or --"))
+	}
+	return err
 }
 
 func showHelp(c *cobra.Command, _ []string) error { return c.Help() }

@@ -104,3 +104,11 @@ func sampleWords(jurisdictions []string) string {
 	}
 	return "sample rules decided, which are not the law of " + strings.Join(jurisdictions, ", ")
 }
+
+// number is a count of things in words.
+func number(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
