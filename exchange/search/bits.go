@@ -17,6 +17,12 @@ func (s set) has(i int) bool { return s[i>>6]&(1<<(i&63)) != 0 }
 
 func (s set) clear() { clear(s) }
 
+func (s set) fill() {
+	for i := range s {
+		s[i] = ^uint64(0)
+	}
+}
+
 func (s set) empty() bool {
 	for _, w := range s {
 		if w != 0 {
@@ -127,13 +133,53 @@ func (s set) addEncoded(b []byte, offset, size int) error {
 	}
 	at := -1
 	for b = b[1:]; len(b) > 0; {
-		step, n := binary.Uvarint(b)
-		if n <= 0 || step == 0 || step > uint64(size-1-at) {
+		next, n := follow(b, at, size)
+		if n == 0 {
 			return errSet
 		}
-		at += int(step)
-		s.add(offset + at)
-		b = b[n:]
+		s.add(offset + next)
+		at, b = next, b[n:]
 	}
 	return nil
+}
+
+// follow reads the position that follows one in a list, and how many bytes it
+// takes: 0 if it cannot be.
+func follow(b []byte, at, size int) (next, n int) {
+	step := uint64(b[0])
+	if n = 1; step >= 0x80 { // most take one byte
+		step, n = binary.Uvarint(b)
+	}
+	if n <= 0 || step == 0 || step > uint64(size-1-at) {
+		return 0, 0
+	}
+	return at + int(step), n
+}
+
+// commonEncoded counts what a set shares with what encode wrote of another one
+// of its size.
+func (s set) commonEncoded(b []byte) (n int, err error) {
+	switch {
+	case len(b) == 0:
+		return 0, errSet
+	case b[0] == asWords && len(b) == 1+8*len(s):
+		for i, w := range s {
+			n += bits.OnesCount64(w & binary.LittleEndian.Uint64(b[1+8*i:]))
+		}
+		return n, nil
+	case b[0] != asList:
+		return 0, errSet
+	}
+	at := -1
+	for b = b[1:]; len(b) > 0; {
+		next, size := follow(b, at, 64*len(s))
+		if size == 0 {
+			return 0, errSet
+		}
+		if s.has(next) {
+			n++
+		}
+		at, b = next, b[size:]
+	}
+	return n, nil
 }

@@ -1,14 +1,7 @@
 package search
 
 import (
-	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
-	"hash"
-	"hash/crc32"
-	"maps"
 	"slices"
 
 	"github.com/liaison-exchange/liaison/audit"
@@ -23,71 +16,21 @@ const (
 	largeSize = 1 << 16
 )
 
-// keyed is a token of a value.
-type keyed [8]byte
-
-// Key makes tokens of values that the index must not show.
-type Key [32]byte
-
-func (k *Key) token(field, value string) keyed { return k.tokener().token(field, value) }
-
-// tokener makes many tokens, one after the other.
-type tokener struct {
-	mac hash.Hash
-	in  []byte
-	out []byte
-}
-
-func (k *Key) tokener() *tokener { return &tokener{mac: hmac.New(sha256.New, k[:])} }
-
-func (m *tokener) token(field, value string) keyed {
-	m.mac.Reset()
-	m.in = append(append(append(m.in[:0], field...), 0), value...)
-	m.mac.Write(m.in)
-	m.out = m.mac.Sum(m.out[:0])
-	return keyed(m.out[:8])
-}
-
-// fingerprint tells whether an index was made with this key, and for the same
-// fields.
-func (k *Key) fingerprint() string {
-	shape := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		shape.Write([]byte(name))
-		if fields[name].Token {
-			shape.Write([]byte{1})
-		}
-		shape.Write([]byte{0})
-	}
-	mac := hmac.New(sha256.New, k[:])
-	mac.Write([]byte("fingerprint"))
-	mac.Write(shape.Sum(nil))
-	return string(base32Text(mac.Sum(nil)[:10]))
-}
-
-func base32Text(b []byte) []byte {
-	const digits = "abcdefghijklmnopqrstuvwxyz234567"
-	var out []byte
-	for _, c := range b {
-		out = append(out, digits[c&31])
-	}
-	return out
-}
-
 // builder is a block that is being made.
 type builder struct {
 	key     *Key
 	tokener *tokener
 	size    int
+	stride  int // of times
 	present set
-	times   []int64 // milliseconds; 0 in a hole
+	times   []int64 // milliseconds; those of holes say nothing
 	codes   map[string]map[string]set
 	tokens  map[string]map[keyed][]uint16
 	has     map[string]set // entries with any value of the field
 }
 
-func newBuilder(key *Key, size int) *builder {
-	return &builder{key: key, tokener: key.tokener(), size: size, present: newSet(size), times: make([]int64, size),
+func newBuilder(key *Key, size, stride int) *builder {
+	return &builder{key: key, tokener: key.tokener(), size: size, stride: stride, present: newSet(size), times: make([]int64, size),
 		codes: map[string]map[string]set{}, tokens: map[string]map[keyed][]uint16{}, has: map[string]set{}}
 }
 
@@ -171,7 +114,6 @@ func (b *builder) tokenMap(field string) map[keyed][]uint16 {
 // punch makes a hole at each of the positions.
 func (b *builder) punch(holes set) {
 	b.present.without(holes)
-	holes.each(func(i int) bool { b.times[i] = 0; return true })
 	for name, s := range b.has {
 		if s.without(holes); s.empty() {
 			delete(b.has, name)
@@ -191,138 +133,5 @@ func (b *builder) punch(holes set) {
 				delete(m, t)
 			}
 		}
-	}
-}
-
-// header says what a block is; it is a part of its file.
-type header struct {
-	Key        string `json:"key"` // Key.fingerprint
-	Owner      string `json:"owner"`
-	First      uint64 `json:"first"` // seq of position 0
-	Size       int    `json:"size"`
-	Present    int    `json:"present"`
-	Min        int64  `json:"min"` // times of the entries, in milliseconds
-	Max        int64  `json:"max"`
-	Commitment string `json:"commitment"` // of the last entry: is it still this log?
-}
-
-func (h header) last() uint64 { return h.First + uint64(h.Size) - 1 }
-
-// A file is sections, a directory of them, the header as JSON, and at the end
-// the lengths of the two, their sum and the magic. Each section has its sum in
-// the directory.
-const magic = "LSNIDX01"
-
-const trailer = 4 + 4 + 4 + len(magic)
-
-var sums = crc32.MakeTable(crc32.Castagnoli)
-
-// section is where something lies in a file.
-type section struct {
-	at, length int64
-	sum        uint32
-}
-
-// fileWriter writes the sections of a file.
-type fileWriter struct{ data, dir []byte }
-
-func (w *fileWriter) section(from int) {
-	w.dir = binary.AppendUvarint(w.dir, uint64(from))
-	w.dir = binary.AppendUvarint(w.dir, uint64(len(w.data)-from))
-	w.dir = binary.LittleEndian.AppendUint32(w.dir, crc32.Checksum(w.data[from:], sums))
-}
-
-func (w *fileWriter) set(s set) {
-	from := len(w.data)
-	w.data = s.encode(w.data)
-	w.section(from)
-}
-
-func (w *fileWriter) text(s string) {
-	w.dir = binary.AppendUvarint(w.dir, uint64(len(s)))
-	w.dir = append(w.dir, s...)
-}
-
-func (w *fileWriter) number(n int) { w.dir = binary.AppendUvarint(w.dir, uint64(n)) }
-
-// encode makes the block's file. It completes the header.
-func (b *builder) encode(h *header) ([]byte, error) {
-	h.Key, h.Size, h.Present = b.key.fingerprint(), b.size, b.present.count()
-	h.Min, h.Max = 0, 0
-	b.present.each(func(i int) bool {
-		if h.Max == 0 || b.times[i] < h.Min {
-			h.Min = b.times[i]
-		}
-		h.Max = max(h.Max, b.times[i])
-		return true
-	})
-	w := &fileWriter{}
-	w.set(b.present)
-	b.writeTimes(w)
-	w.number(len(b.has))
-	for _, name := range slices.Sorted(maps.Keys(b.has)) {
-		w.text(name)
-		w.set(b.has[name])
-	}
-	w.number(len(b.codes))
-	for _, name := range slices.Sorted(maps.Keys(b.codes)) {
-		w.text(name)
-		w.number(len(b.codes[name]))
-		for _, v := range slices.Sorted(maps.Keys(b.codes[name])) {
-			w.text(v)
-			w.number(b.codes[name][v].count())
-			w.set(b.codes[name][v])
-		}
-	}
-	w.number(len(b.tokens))
-	for _, name := range slices.Sorted(maps.Keys(b.tokens)) {
-		w.text(name)
-		writeTokens(w, b.tokens[name])
-	}
-	head, err := json.Marshal(h)
-	if err != nil {
-		return nil, err
-	}
-	tail := append(w.dir, head...)
-	file := append(w.data, tail...)
-	file = binary.LittleEndian.AppendUint32(file, uint32(len(w.dir)))
-	file = binary.LittleEndian.AppendUint32(file, uint32(len(head)))
-	file = binary.LittleEndian.AppendUint32(file, crc32.Checksum(tail, sums))
-	return append(file, magic...), nil
-}
-
-// writeTimes writes the difference of each time to the one before.
-func (b *builder) writeTimes(w *fileWriter) {
-	from, last := len(w.data), int64(0)
-	for _, at := range b.times {
-		if at == 0 {
-			at = last
-		}
-		w.data = binary.AppendVarint(w.data, at-last)
-		last = at
-	}
-	w.section(from)
-}
-
-// buckets is in how many parts the tokens of a field lie.
-const buckets = 256
-
-// writeTokens writes tokens and their positions, in buckets by first byte.
-func writeTokens(w *fileWriter, m map[keyed][]uint16) {
-	all := slices.SortedFunc(maps.Keys(m), func(a, b keyed) int { return bytes.Compare(a[:], b[:]) })
-	next := 0
-	for bucket := range buckets {
-		from := len(w.data)
-		for ; next < len(all) && int(all[next][0]) == bucket; next++ {
-			list := m[all[next]]
-			w.data = append(w.data, all[next][:]...)
-			w.data = binary.AppendUvarint(w.data, uint64(len(list)))
-			last := -1
-			for _, i := range list {
-				w.data = binary.AppendUvarint(w.data, uint64(int(i)-last))
-				last = int(i)
-			}
-		}
-		w.section(from)
 	}
 }

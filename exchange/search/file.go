@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
-	"sort"
+	"slices"
 	"sync/atomic"
 )
 
@@ -15,21 +15,6 @@ type block struct {
 	header
 	path string
 	dir  atomic.Pointer[directory] // once read; may be dropped at any time
-}
-
-// directory is where the sections of a block lie.
-type directory struct {
-	present, times section
-	has            map[string]section
-	codes          map[string][]code // by value
-	tokens         map[string]*[buckets]section
-	bytes          int64 // what it takes in memory, about
-}
-
-type code struct {
-	value string
-	count int
-	section
 }
 
 // damaged is a file that is not what was written.
@@ -44,8 +29,46 @@ func (d *damaged) Error() string { return fmt.Sprintf("search index: %s: %s", d.
 // its name.
 type opened struct {
 	*block
+	*scratch
 	file *os.File
 	dir  *directory
+}
+
+// scratch is memory that is used for one block after the other.
+type scratch struct {
+	bytes []byte
+	times []int64
+	sets  map[int][]set // by size
+}
+
+// bytesOf returns so many bytes; they are valid until the next call.
+func (s *scratch) bytesOf(n int) []byte {
+	s.bytes = slices.Grow(s.bytes[:0], n)[:n]
+	return s.bytes
+}
+
+// timesOf returns so many times; they are valid until the next call.
+func (s *scratch) timesOf(n int) []int64 {
+	s.times = slices.Grow(s.times[:0], n)[:n]
+	return s.times
+}
+
+// borrow returns an empty set, give takes it back.
+func (s *scratch) borrow(size int) set {
+	if n := len(s.sets[size]); n > 0 {
+		b := s.sets[size][n-1]
+		s.sets[size] = s.sets[size][:n-1]
+		b.clear()
+		return b
+	}
+	return newSet(size)
+}
+
+func (s *scratch) give(b set) {
+	if s.sets == nil {
+		s.sets = map[int][]set{}
+	}
+	s.sets[64*len(b)] = append(s.sets[64*len(b)], b)
 }
 
 // readBlock reads the header of a file.
@@ -97,18 +120,18 @@ func readTail(f *os.File, path string) (dir, head []byte, err error) {
 }
 
 // open opens the file and makes sure that the directory is there.
-func (b *block) open(cached *atomic.Int64) (*opened, error) {
+func (b *block) open(cached *atomic.Int64, s *scratch) (*opened, error) {
 	f, err := os.Open(b.path)
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{block: b, file: f, dir: b.dir.Load()}
+	o := &opened{block: b, scratch: s, file: f, dir: b.dir.Load()}
 	if o.dir != nil {
 		return o, nil
 	}
 	raw, _, err := readTail(f, b.path)
 	if err == nil {
-		o.dir, err = parseDirectory(raw, b.path)
+		o.dir, err = parseDirectory(raw, b)
 	}
 	if err != nil {
 		_ = f.Close() // it was only read
@@ -122,75 +145,7 @@ func (b *block) open(cached *atomic.Int64) (*opened, error) {
 
 func (o *opened) close() { _ = o.file.Close() } // it was only read
 
-// directoryReader reads what fileWriter wrote; the first error stays.
-type directoryReader struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *directoryReader) number() int {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > 1<<40 {
-		r.bad, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return int(n)
-}
-
-func (r *directoryReader) text() string {
-	n := r.number()
-	if n > len(r.rest) {
-		r.bad, r.rest = true, nil
-		return ""
-	}
-	s := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return s
-}
-
-func (r *directoryReader) section() section {
-	s := section{at: int64(r.number()), length: int64(r.number())}
-	if len(r.rest) < 4 {
-		r.bad, r.rest = true, nil
-		return section{}
-	}
-	s.sum = binary.LittleEndian.Uint32(r.rest)
-	r.rest = r.rest[4:]
-	return s
-}
-
-func parseDirectory(raw []byte, path string) (*directory, error) {
-	r := &directoryReader{rest: raw}
-	d := &directory{present: r.section(), times: r.section(), has: map[string]section{}, codes: map[string][]code{}, tokens: map[string]*[buckets]section{}}
-	for n := r.number(); n > 0 && !r.bad; n-- {
-		name := r.text()
-		d.has[name] = r.section()
-	}
-	for n := r.number(); n > 0 && !r.bad; n-- {
-		name := r.text()
-		var list []code
-		for values := r.number(); values > 0 && !r.bad; values-- {
-			list = append(list, code{r.text(), r.number(), r.section()})
-		}
-		d.codes[name] = list
-	}
-	for n := r.number(); n > 0 && !r.bad; n-- {
-		name := r.text()
-		all := &[buckets]section{}
-		for i := range all {
-			all[i] = r.section()
-		}
-		d.tokens[name] = all
-	}
-	if r.bad || len(r.rest) > 0 {
-		return nil, &damaged{path, "the directory cannot be read"}
-	}
-	d.bytes = int64(4*len(raw)) + int64(len(d.tokens))*buckets*24
-	return d, nil
-}
-
-// read reads a section.
+// read reads a section. The bytes are valid until the next one is read.
 func (o *opened) read(s section) ([]byte, error) {
 	if s.length == 0 {
 		return nil, nil
@@ -198,7 +153,7 @@ func (o *opened) read(s section) ([]byte, error) {
 	if s.length > 64<<20 {
 		return nil, &damaged{o.path, "a section is too long"}
 	}
-	b := make([]byte, s.length)
+	b := o.bytesOf(int(s.length))
 	if _, err := o.file.ReadAt(b, s.at); err != nil {
 		return nil, &damaged{o.path, "a section cannot be read: " + err.Error()}
 	}
@@ -208,8 +163,8 @@ func (o *opened) read(s section) ([]byte, error) {
 	return b, nil
 }
 
-// load adds a stored set to one.
-func (o *opened) load(s section, into set) error {
+// loadSet adds a stored set to one.
+func (o *opened) loadSet(s section, into set) error {
 	b, err := o.read(s)
 	if err != nil {
 		return err
@@ -220,35 +175,56 @@ func (o *opened) load(s section, into set) error {
 	return nil
 }
 
-// codesWith are the values of a field that begin so.
-func (d *directory) codesWith(field, prefix string) []code {
-	all := d.codes[field]
-	from := sort.Search(len(all), func(i int) bool { return all[i].value >= prefix })
-	to := from
-	for to < len(all) && len(all[to].value) >= len(prefix) && all[to].value[:len(prefix)] == prefix {
-		to++
+// loadPresent adds the positions that have entries.
+func (o *opened) loadPresent(into set) error {
+	if o.Present == o.Size {
+		into.fill()
+		return nil
 	}
-	return all[from:to]
+	return o.loadSet(o.dir.present.section, into)
 }
 
-// loadTerm adds the positions of a term.
-func (o *opened) loadTerm(key *Key, t Term, into set) error {
+// load adds a stored set to one, or at least what of it lies among some
+// positions that have entries. What all have is not read.
+func (o *opened) load(p posting, among, into set) error {
+	switch p.count {
+	case 0:
+		return nil
+	case o.Present:
+		into.or(among)
+		return nil
+	}
+	return o.loadSet(p.section, into)
+}
+
+// common counts what of a stored set lies among some positions.
+func (o *opened) common(p posting, among set) (int, error) {
+	b, err := o.read(p.section)
+	if err != nil {
+		return 0, err
+	}
+	n, err := among.commonEncoded(b)
+	if err != nil {
+		return 0, &damaged{o.path, err.Error()}
+	}
+	return n, nil
+}
+
+// loadTerm adds the positions of a term, or at least those of them that lie
+// among some that have entries.
+func (o *opened) loadTerm(tokens *tokener, t Term, among, into set) error {
 	f := fields[t.Field]
 	switch {
 	case t.Prefix && t.Value == "":
-		s, ok := o.dir.has[t.Field]
-		if !ok {
-			return nil
-		}
-		return o.load(s, into)
+		return o.load(o.dir.has[t.Field], among, into)
 	case f.Token:
-		return o.loadToken(t.Field, key.token(t.Field, t.Value), into)
+		return o.loadToken(t.Field, tokens.token(t.Field, t.Value), into)
 	}
 	for _, c := range o.dir.codesWith(t.Field, t.Value) {
 		if !t.Prefix && c.value != t.Value {
 			break
 		}
-		if err := o.load(c.section, into); err != nil {
+		if err := o.load(c.posting, among, into); err != nil {
 			return err
 		}
 	}
@@ -301,54 +277,31 @@ func (o *opened) bucket(s section, f func(t keyed, positions []uint16)) error {
 	return nil
 }
 
-// loadTimes reads the time of every position; that of a hole says nothing.
-func (o *opened) loadTimes(into []int64) error {
-	b, err := o.read(o.dir.times)
-	if err != nil {
-		return err
-	}
-	last := int64(0)
-	for i := range o.Size {
-		step, n := binary.Varint(b)
-		if n <= 0 {
-			return &damaged{o.path, "the times cannot be read"}
-		}
-		last += step
-		into[i], b = last, b[n:]
-	}
-	return nil
-}
-
 // copyInto puts the whole block into a builder, at an offset.
 func (o *opened) copyInto(b *builder, offset int) error {
-	part := newSet(o.Size)
-	if err := o.load(o.dir.present, part); err != nil {
+	present := newSet(o.Size)
+	if err := o.loadPresent(present); err != nil {
 		return err
 	}
-	times := make([]int64, o.Size)
-	if err := o.loadTimes(times); err != nil {
+	present.each(func(i int) bool { b.present.add(offset + i); return true })
+	if err := o.copyTimes(b.times[offset:]); err != nil {
 		return err
 	}
-	part.each(func(i int) bool {
-		b.present.add(offset + i)
-		b.times[offset+i] = times[i]
-		return true
-	})
-	move := func(s section, into set) error {
-		raw, err := o.read(s)
+	move := func(p posting, into set) error {
+		raw, err := o.read(p.section)
 		if err == nil && into.addEncoded(raw, offset, o.Size) != nil {
 			err = &damaged{o.path, errSet.Error()}
 		}
 		return err
 	}
-	for name, s := range o.dir.has {
-		if err := move(s, b.hasSet(name)); err != nil {
+	for name, p := range o.dir.has {
+		if err := move(p, b.hasSet(name)); err != nil {
 			return err
 		}
 	}
 	for name, list := range o.dir.codes {
 		for _, c := range list {
-			if err := move(c.section, b.codeSet(name, c.value)); err != nil {
+			if err := move(c.posting, b.codeSet(name, c.value)); err != nil {
 				return err
 			}
 		}

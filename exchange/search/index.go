@@ -2,17 +2,12 @@ package search
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,7 +62,7 @@ type Index struct {
 	cached atomic.Int64 // bytes of directories in memory
 	wake   chan struct{}
 
-	small, large int // sizes of blocks
+	small, large, stride int // sizes of blocks, and of strides
 
 	round  sync.Mutex // one round at a time
 	mu     sync.RWMutex
@@ -93,53 +88,13 @@ func (s *shelf) covered() uint64 {
 // ErrAgain says that the index moved on under a search: take a snapshot again.
 var ErrAgain = errors.New("the search index moved on")
 
-// LoadKey reads the index's key from a file that only its owner reads, and
-// makes it at the first start.
-func LoadKey(path string, random func([]byte) (int, error)) (k Key, err error) {
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := random(k[:]); err != nil {
-			return Key{}, err
-		}
-		return k, writeFile(path, []byte(hex.EncodeToString(k[:])+"\n"), true)
-	}
-	if err != nil {
-		return Key{}, err
-	}
-	b, err := hex.DecodeString(strings.TrimSpace(string(raw)))
-	if err != nil || len(b) != len(k) {
-		return Key{}, fmt.Errorf("%s does not hold a key of the search index: 64 hexadecimal digits (delete it, and the index is built anew)", path)
-	}
-	return Key(b), nil
-}
-
-// writeFile writes a file whole or not at all. What of the index a crash cuts
-// short is found by its sums; only a key must be durable.
-func writeFile(path string, data []byte, durable bool) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
-}
-
 // Open opens the index. It reads little: owners are looked at when they are
 // needed.
 func Open(cfg Config) (*Index, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	x := &Index{cfg: cfg, mine: cfg.Key.fingerprint(), owners: map[string]*shelf{}, wake: make(chan struct{}, 1), small: smallSize, large: largeSize}
+	x := &Index{cfg: cfg, mine: cfg.Key.fingerprint(), owners: map[string]*shelf{}, wake: make(chan struct{}, 1), small: smallSize, large: largeSize, stride: strideSize}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("search index: %w", err)
 	}
@@ -273,359 +228,9 @@ func (x *Index) DropOwner(owner string, why error) {
 	x.Wake()
 }
 
-var ownerForm = regexp.MustCompile(`^[a-z0-9-]+/[a-z0-9-]+$`)
-
-func (x *Index) ownerDir(owner string) string {
-	return filepath.Join(x.cfg.Dir, strings.ReplaceAll(owner, "/", "_"))
-}
-
 // shelf returns an owner's blocks; nil if nobody has looked at them yet.
 func (x *Index) shelf(owner string) *shelf {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.owners[owner]
-}
-
-// load looks at what lies on disk of an owner, as of a snapshot.
-func (x *Index) load(log Log, owner string) (*shelf, error) {
-	if !ownerForm.MatchString(owner) {
-		return nil, fmt.Errorf("search index: %q is no owner", owner)
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.owners[owner] != nil {
-		return nil, ErrAgain // and may be ahead of the snapshot
-	}
-	s, err := x.scan(owner)
-	if err != nil {
-		return nil, err
-	}
-	if last := s.covered(); last > 0 {
-		rows, err := log.Rows(owner, last-1, 1)
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 || rows[0].Seq != last || rows[0].Commitment.String() != s.blocks[len(s.blocks)-1].Commitment {
-			x.cfg.Log.Warn("the search index is of another log: it is built anew", slog.String("owner", owner))
-			if err := os.RemoveAll(x.ownerDir(owner)); err != nil {
-				return nil, err
-			}
-			s = &shelf{}
-		}
-	}
-	x.owners[owner] = s
-	return s, nil
-}
-
-// scan reads the headers of an owner's files. What is damaged, of another key,
-// beyond a gap, older or merged is removed.
-func (x *Index) scan(owner string) (*shelf, error) {
-	dir := x.ownerDir(owner)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var all []*block
-	remove := map[string]bool{}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		b, err := readBlock(path)
-		if err != nil || b.Key != x.mine || b.Owner != owner || b.name() != strings.SplitN(e.Name(), ".", 2)[0] {
-			remove[path] = true
-			continue
-		}
-		all = append(all, b)
-		remove[path] = true // unless it is taken below
-	}
-	slices.SortFunc(all, func(a, b *block) int { // in order, larger before smaller, newer before older
-		switch {
-		case a.First != b.First:
-			return compare(a.First, b.First)
-		case a.Size != b.Size:
-			return compare(uint64(b.Size), uint64(a.Size))
-		}
-		return compare(generation(b.path), generation(a.path))
-	})
-	s := &shelf{}
-	for _, b := range all {
-		if b.First == s.covered()+1 {
-			s.blocks = append(s.blocks, b)
-			delete(remove, b.path)
-		}
-	}
-	for path := range remove {
-		if err := os.RemoveAll(path); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// name is a block's file name without its generation.
-func (h header) name() string { return fmt.Sprintf("%d-%015d", h.Size, h.First) }
-
-// generation counts how often a block was written: a file that is open
-// somewhere is never replaced.
-func generation(path string) (n uint64) {
-	_, after, _ := strings.Cut(filepath.Base(path), ".")
-	if _, err := fmt.Sscanf(after, "%d", &n); err != nil {
-		return 0
-	}
-	return n
-}
-
-// put writes a block and returns it as it lies there.
-func (x *Index) put(b *builder, h header, generation uint64) (*block, error) {
-	data, err := b.encode(&h)
-	if err != nil {
-		return nil, err
-	}
-	made := &block{header: h, path: filepath.Join(x.ownerDir(h.Owner), fmt.Sprintf("%s.%d", h.name(), generation))}
-	x.at("build")
-	if err := writeFile(made.path, data, false); err != nil {
-		return nil, err
-	}
-	x.at("written")
-	return made, nil
-}
-
-// swap makes the new blocks visible in place of old ones, and then removes the
-// old files.
-func (x *Index) swap(owner string, old *shelf, blocks []*block) (bool, error) {
-	x.mu.Lock()
-	if x.owners[owner] != old { // dropped meanwhile
-		x.mu.Unlock()
-		return false, nil
-	}
-	x.owners[owner] = &shelf{blocks}
-	x.mu.Unlock()
-	x.at("swapped")
-	kept := map[string]bool{}
-	for _, b := range blocks {
-		kept[b.path] = true
-	}
-	var errs []error
-	for _, b := range old.blocks {
-		if !kept[b.path] {
-			errs = append(errs, os.Remove(b.path))
-		}
-	}
-	x.at("removed")
-	return true, errors.Join(errs...)
-}
-
-// extend makes blocks of an owner's entries as long as there are enough.
-func (x *Index) extend(ctx context.Context, owner string) error {
-	for {
-		more, err := x.extendOnce(ctx, owner)
-		if d := (*damaged)(nil); errors.As(err, &d) {
-			x.DropOwner(owner, err)
-			return nil
-		}
-		if err != nil || !more {
-			return err
-		}
-	}
-}
-
-func (x *Index) extendOnce(ctx context.Context, owner string) (more bool, err error) {
-	var s *shelf
-	var rows []Row
-	err = x.cfg.View(ctx, func(log Log) error {
-		if s = x.shelf(owner); s == nil {
-			if s, err = x.load(log, owner); err != nil {
-				return err
-			}
-		}
-		last, _, err := log.Last(owner)
-		if err != nil || last < s.covered()+uint64(x.small) {
-			return err
-		}
-		rows, err = log.Rows(owner, s.covered(), x.small)
-		return err
-	})
-	if errors.Is(err, ErrAgain) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if len(rows) < x.small {
-		return false, x.merge(owner) // what a crash left undone
-	}
-	b := newBuilder(&x.cfg.Key, x.small)
-	for i, row := range rows {
-		if row.Seq != s.covered()+1+uint64(i) {
-			return false, fmt.Errorf("entry %d is missing in the log", s.covered()+1+uint64(i))
-		}
-		b.add(i, row.Entry)
-	}
-	made, err := x.put(b, header{Owner: owner, First: s.covered() + 1, Commitment: rows[x.small-1].Commitment.String()}, 0)
-	if err != nil {
-		return false, err
-	}
-	blocks := append(slices.Clone(s.blocks), made)
-	if ok, err := x.swap(owner, s, blocks); err != nil || !ok {
-		return ok, err
-	}
-	return true, x.merge(owner)
-}
-
-// merge makes large blocks of small ones, where there are enough.
-func (x *Index) merge(owner string) error {
-	many := x.large / x.small
-	for {
-		s := x.shelf(owner)
-		if s == nil {
-			return nil
-		}
-		at := slices.IndexFunc(s.blocks, func(b *block) bool { return b.Size == x.small })
-		if at < 0 || len(s.blocks) < at+many { // small blocks begin where large ones end
-			return nil
-		}
-		parts := s.blocks[at : at+many]
-		b := newBuilder(&x.cfg.Key, x.large)
-		for i, part := range parts {
-			if err := x.copyBlock(part, b, i*x.small); err != nil {
-				return err
-			}
-		}
-		made, err := x.put(b, header{Owner: owner, First: parts[0].First, Commitment: parts[many-1].Commitment}, 0)
-		if err != nil {
-			return err
-		}
-		blocks := slices.Concat(s.blocks[:at], []*block{made}, s.blocks[at+many:])
-		if ok, err := x.swap(owner, s, blocks); err != nil || !ok {
-			return err
-		}
-	}
-}
-
-func (x *Index) copyBlock(part *block, b *builder, offset int) error {
-	o, err := part.open(nil)
-	if err != nil {
-		return err
-	}
-	defer o.close()
-	return o.copyInto(b, offset)
-}
-
-// punchAtOnce is how many erasures are taken out in one go.
-const punchAtOnce = 200_000
-
-// punch takes the postings of erased entries out. Until then searches leave
-// these entries out by themselves.
-func (x *Index) punch(ctx context.Context) error {
-	for {
-		x.mu.RLock()
-		mark := x.mark
-		x.mu.RUnlock()
-		var drops []Drop
-		err := x.cfg.View(ctx, func(log Log) (err error) {
-			drops, err = log.Drops(mark.Position, punchAtOnce)
-			return err
-		})
-		if err != nil || len(drops) == 0 {
-			return err
-		}
-		byOwner := map[string][]uint64{}
-		for _, d := range drops {
-			byOwner[d.Owner] = append(byOwner[d.Owner], d.Seq)
-		}
-		for owner, seqs := range byOwner {
-			if err := x.punchOwner(ctx, owner, seqs); err != nil {
-				return err
-			}
-		}
-		x.at("punched")
-		mark = drops[len(drops)-1]
-		raw, err := json.Marshal(mark)
-		if err != nil {
-			return err
-		}
-		if err := writeFile(x.markPath(), raw, false); err != nil {
-			return err
-		}
-		x.mu.Lock()
-		x.mark = mark
-		x.mu.Unlock()
-		x.at("marked")
-	}
-}
-
-func (x *Index) punchOwner(ctx context.Context, owner string, seqs []uint64) error {
-	s := x.shelf(owner)
-	if s == nil {
-		err := x.cfg.View(ctx, func(log Log) (err error) {
-			s, err = x.load(log, owner)
-			return err
-		})
-		if errors.Is(err, ErrAgain) {
-			s, err = x.shelf(owner), nil
-		}
-		if err != nil || s == nil {
-			return err
-		}
-	}
-	slices.Sort(seqs)
-	blocks := slices.Clone(s.blocks)
-	for i, b := range blocks {
-		holes := holesIn(b, seqs)
-		if holes == nil {
-			continue
-		}
-		punched, err := x.punchBlock(b, holes)
-		if d := (*damaged)(nil); errors.As(err, &d) {
-			x.DropOwner(owner, err) // it is built again from what is left in the log
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		blocks[i] = punched
-	}
-	_, err := x.swap(owner, s, blocks)
-	return err
-}
-
-// holesIn are the positions of some seqs, sorted, in a block; nil if none.
-func holesIn(b *block, seqs []uint64) set {
-	from, _ := slices.BinarySearch(seqs, b.First)
-	var holes set
-	for _, seq := range seqs[from:] {
-		if seq > b.last() {
-			break
-		}
-		if holes == nil {
-			holes = newSet(b.Size)
-		}
-		holes.add(int(seq - b.First))
-	}
-	return holes
-}
-
-// punchBlock writes a block again with holes; the same one if they are there.
-func (x *Index) punchBlock(old *block, holes set) (*block, error) {
-	b := newBuilder(&x.cfg.Key, old.Size)
-	if err := x.copyBlock(old, b, 0); err != nil {
-		return nil, err
-	}
-	if b.present.common(holes) == 0 {
-		return old, nil
-	}
-	b.punch(holes)
-	return x.put(b, header{Owner: old.Owner, First: old.First, Commitment: old.Commitment}, generation(old.path)+1)
 }

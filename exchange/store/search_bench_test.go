@@ -4,51 +4,28 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	"github.com/liaison-exchange/liaison/exchange/search"
 	"github.com/liaison-exchange/liaison/exchange/store"
 )
 
 var (
-	searchEntries = flag.Int("search.entries", 20_000, "entries of the log that BenchmarkSearch and TestSearchScale search")
+	searchEntries = flag.Int("search.entries", 20_000, "entries of the log that BenchmarkSearch searches")
+	searchScale   = flag.Int("search.scale", 1300, "entries of the log that TestSearchScale searches")
 	searchDir     = flag.String("search.dir", "", "directory that keeps the log for the next run")
 )
 
 const searchedOwner = "ee/pbgb"
-
-// seeded is one year of an agency: its packages, answers to them, and who read.
-func seeded(r *rand.Rand, n, of int) audit.Entry {
-	at := time.Date(2025, 12, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(float64(n) / float64(of) * float64(360*24*time.Hour)))
-	pick := func(words ...string) string { return words[r.IntN(len(words))] }
-	agencies := []string{"lv/vp", "it/dcpc", "ua/npu", "by/mia", "fi/poliisi", "se/polisen", "de/bka", "fr/dcpj", "europol/eu", "gb/nca"}
-	e := audit.Entry{Owner: searchedOwner, Seq: uint64(n + 1), Prev: audit.FirstPrev, Exchange: "example.org/log", Time: audit.FormatTime(at),
-		Operation: audit.Disclosure, Action: pick("package.send", "package.acknowledged", "content.read", "package.deliver"), Outcome: "delivered",
-		Actor:   audit.Actor{Agency: searchedOwner, Role: "unit", Identity: fmt.Sprint("spiffe://ee/pbgb/unit/desk-", r.IntN(40)), Certificate: "c0ffee"},
-		Officer: fmt.Sprint("EE-", r.IntN(3000)), Justification: "Findings of the joint investigation " + fmt.Sprint(r.IntN(5000)), CaseRef: fmt.Sprint("2026/", r.IntN(200_000)),
-		Request: fmt.Sprintf("0199f3a2-7c1e-7b3a-9d52-%012x", n), Package: fmt.Sprintf("0199f3a2-7c1e-7b3a-9d52-%012x", n/4), From: searchedOwner,
-		Recipients: []string{agencies[r.IntN(10)], agencies[r.IntN(5)]}, Purpose: pick("investigation", "prevention", "prosecution", "detection"), Handling: pick("H0", "H1", "H2"),
-		MessageType: pick("request", "answer", "spontaneous"), CrimeAreas: []string{pick("terrorism", "drug_trafficking", "fraud", "computer_crime", "corruption")}, LegalBasis: []string{"ee:police-act:7"},
-		Decisions: []audit.Decision{{ID: fmt.Sprint("d", n), Recipient: "lv/vp", Outcome: "delivered", Codes: []string{pick("no_judicial_use", "review_by", "no_onward")}, Rules: []string{pick("R20", "R21", "ee-1", "lv-4")}}}}
-	if n > 0 {
-		e.Prev = audit.Commit(audit.Salt{}, []byte{byte(n)}).String()
-	}
-	switch {
-	case r.IntN(50) == 0:
-		e.Outcome, e.Problem, e.Operation = "denied", "policy-denied", ""
-	case r.IntN(10_000) == 0:
-		e.SpecialCategories = []string{"biometric"}
-	case n == 3:
-		e.Reason = "one-of-all" // the one hit at the far end
-	}
-	return e
-}
 
 // searchedStore returns a store with a log of so many entries, indexed.
 func searchedStore(tb testing.TB, n int) (*store.SQLite, *search.Index) {
@@ -74,7 +51,7 @@ func searchedStore(tb testing.TB, n int) (*store.SQLite, *search.Index) {
 		for ctx.Err() == nil && x.Round(ctx) == nil {
 		}
 	}()
-	seed(tb, s, n)
+	exchangetest.Seed(tb, s, searchedOwner, n, func(r *rand.Rand, i int) audit.Entry { return exchangetest.Year(r, searchedOwner, i, n) })
 	stop()
 	<-ran
 	tb.Logf("%d entries seeded in %v", n, time.Since(began).Round(time.Millisecond))
@@ -84,42 +61,6 @@ func searchedStore(tb testing.TB, n int) (*store.SQLite, *search.Index) {
 	}
 	tb.Logf("indexed in %v, %.1f MiB", time.Since(began).Round(time.Millisecond), float64(sizeOf(tb, filepath.Join(dir, "search")))/(1<<20))
 	return s, x
-}
-
-// seed appends what is missing.
-func seed(tb testing.TB, s *store.SQLite, n int) {
-	tb.Helper()
-	const batch = 5000
-	var have uint64
-	if err := s.View(context.Background(), func(r exchange.Reader) (err error) {
-		have, _, err = r.Last(searchedOwner)
-		return err
-	}); err != nil {
-		tb.Fatal(err)
-	}
-	for from := int(have); from < n; from += batch {
-		random := rand.New(rand.NewPCG(uint64(from), 1))
-		var rows []exchange.EntryRow
-		for i := from; i < min(from+batch, n); i++ {
-			e := seeded(random, i, n)
-			raw, err := e.Encode()
-			if err != nil {
-				tb.Fatal(err)
-			}
-			var salt audit.Salt
-			rows = append(rows, exchange.EntryRow{Index: int64(i), Owner: e.Owner, Seq: e.Seq, Commitment: audit.Commit(salt, raw), Salt: salt[:], Entry: raw})
-		}
-		tx, err := s.Begin(context.Background())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if err := tx.Append(rows, 0, nil, exchange.Head{Size: int64(from + len(rows)), Time: time.Now()}); err != nil {
-			tb.Fatal(err)
-		}
-		if err := tx.Commit(); err != nil {
-			tb.Fatal(err)
-		}
-	}
 }
 
 func sizeOf(tb testing.TB, dir string) (total int64) {
@@ -208,7 +149,9 @@ func searches() map[string]search.Request {
 // -search.dir DIR ./exchange/store
 func BenchmarkSearch(b *testing.B) {
 	s, x := searchedStore(b, *searchEntries)
-	for name, r := range searches() {
+	all := searches()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		r := all[name]
 		b.Run(name, func(b *testing.B) {
 			worst := time.Duration(0)
 			for b.Loop() {
@@ -222,22 +165,47 @@ func BenchmarkSearch(b *testing.B) {
 }
 
 // TestSearchScale compares each of these searches with the definition, over a
-// log with small blocks and a tail.
+// log with small blocks and a tail; with -search.scale 70000 with a large block
+// as well.
 func TestSearchScale(t *testing.T) {
-	n := min(*searchEntries, 1300)
-	s, x := searchedStore(t, n)
+	s, x := searchedStore(t, *searchScale)
+	var log []audit.Entry
+	view(t, s, func(rows exchange.Reader) {
+		for _, row := range must[[]exchange.EntryRow](t)(rows.Entries(searchedOwner, 0, *searchScale)) {
+			log = append(log, must[audit.Entry](t)(audit.ParseEntry(row.Entry)))
+		}
+	})
 	for name, r := range searches() {
-		var want uint64
-		r.Facets, r.Limit = []string{"outcome"}, 0
-		view(t, s, func(rows exchange.Reader) {
-			for _, row := range must[[]exchange.EntryRow](t)(rows.Entries(searchedOwner, 0, n)) {
-				if must[bool](t)(search.MatchBytes(row.Entry, r.Query, r.Range)) {
-					want++
-				}
+		seqs, outcomes, days := []uint64(nil), map[string]uint64{}, map[time.Time]uint64{}
+		for i := range log {
+			at := must[time.Time](t)(audit.ParseTime(log[i].Time))
+			if r.Range.Holds(at) && search.Match(&log[i], r.Query) {
+				seqs = append(seqs, log[i].Seq)
+				outcomes[log[i].Outcome]++
+				days[at.Truncate(24*time.Hour)]++
 			}
-		})
-		if found := oneSearch(t, s, x, r); found.Count != want || uint64(len(found.Seqs)) != want {
-			t.Errorf("%s: %d hits, %d shown, want %d", name, found.Count, len(found.Seqs), want)
+		}
+		slices.Reverse(seqs)
+		r.Facets, r.Histogram, r.Limit = []string{"outcome"}, search.Day, 0
+		found := oneSearch(t, s, x, r)
+		if !slices.Equal(found.Seqs, seqs) || found.Count != uint64(len(seqs)) {
+			t.Errorf("%s: %d hits, %d shown, want %d", name, found.Count, len(found.Seqs), len(seqs))
+		}
+		for _, v := range found.Facets[0].Values {
+			outcomes[v.Value] -= v.Count
+		}
+		for _, b := range found.Bars {
+			days[b.From] -= b.Count
+		}
+		for v, n := range outcomes {
+			if n != 0 {
+				t.Errorf("%s: %d of outcome %s", name, int64(n), v)
+			}
+		}
+		for day, n := range days {
+			if n != 0 {
+				t.Errorf("%s: %d on %v", name, int64(n), day)
+			}
 		}
 	}
 }
