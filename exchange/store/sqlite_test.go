@@ -86,7 +86,8 @@ func TestOpenFindsTheParties(t *testing.T) {
 		"DROP INDEX packages_due", "DROP INDEX packages_lapse", "DROP INDEX decisions_package", "DROP INDEX entries_erased",
 		"ALTER TABLE entries DROP COLUMN erased", "ALTER TABLE packages DROP COLUMN erased", "ALTER TABLE packages DROP COLUMN content_erased",
 		"ALTER TABLE packages DROP COLUMN erase_at", "ALTER TABLE packages DROP COLUMN content_at",
-		"DROP TABLE search_drops", "ALTER TABLE agencies DROP COLUMN supervises", "ALTER TABLE proposals DROP COLUMN supervises", "DROP TABLE samples", "DROP TABLE verdicts", "DROP INDEX decisions_shared"} { // of versions 9 to 11
+		"DROP TABLE search_drops", "ALTER TABLE agencies DROP COLUMN supervises", "ALTER TABLE proposals DROP COLUMN supervises", "DROP TABLE samples", "DROP TABLE verdicts", "DROP INDEX decisions_shared",
+		"ALTER TABLE deliveries DROP COLUMN mismatches", "ALTER TABLE deliveries DROP COLUMN fetched_at"} { // of versions 9 to 12
 		exec(t, dir, query)
 	}
 	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 4")
