@@ -139,7 +139,8 @@ func (s *Service) listErasures(ctx context.Context) error {
 }
 
 // readListed finds how far the list goes, and takes off a line that a crash
-// has cut.
+// has cut. A list that is not there begins empty: to restore without one is to
+// say that it is lost.
 func (s *Service) readListed() error {
 	all, err := ReadErasureList(s.ErasureList)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +155,7 @@ func (s *Service) readListed() error {
 	if err == nil {
 		err = wholeLines(s.ErasureList)
 	} else {
-		err = nil
+		err = appendFile(s.ErasureList, "")
 	}
 	s.erasing.read = err == nil
 	return err

@@ -62,7 +62,7 @@ the state's disk must have as much free.`,
 			case err != nil:
 				return err
 			}
-			return env.output().value(m, fmt.Sprintf("%s as of %d entries is in %s: %d files.\n", m.Exchange, m.Size, out, len(m.Files)))
+			return env.output().value(m, fmt.Sprintf("%s as of %s is in %s: %s.\n", m.Exchange, entries(uint64(m.Size)), out, number(len(m.Files), "file")))
 		},
 	}
 	f := c.Flags()
