@@ -156,6 +156,12 @@ func TestMerge(t *testing.T) {
 	if _, err := one.Cosignature(cp, 0); err == nil {
 		t.Error("cosigned at no time")
 	}
+	// Of a witness whose key is not known nothing can be verified, whatever bears its name.
+	unknown := Witness{name: "w.example/one"}
+	answer := unknown.linePrefix()[0] + base64.StdEncoding.EncodeToString(append([]byte(unknown.linePrefix()[1]), make([]byte, 8+64)...)) + "\n"
+	if m, _, err := cp.Merge([]byte(answer), unknown); !errors.Is(err, ErrSignature) {
+		t.Errorf("without a key: %v\n%s", err, m.Note)
+	}
 }
 
 func TestWitnessSize(t *testing.T) {

@@ -38,7 +38,7 @@ nothing. Copy then at a quieter hour, give it a faster disk, or a higher --max-l
 the state's disk must have as much free.`,
 		Example: `  liaison backup --config /etc/liaison/exchange.yaml -o /backup/2026-11-27
   liaison backup --config /etc/liaison/exchange.yaml -o /backup/2026-11-27 --max-log 8192`,
-		Args:    cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := node.LoadConfig(config)
 			if err != nil {

@@ -12,24 +12,30 @@ import (
 
 func newDoctor(env *environment) *cobra.Command {
 	var profile profileFlags
-	var config string
+	var config, witness string
 	minFree := uint64(1024)
 	c := &cobra.Command{
-		Use:   "doctor [--profile DIR | --config FILE]",
+		Use:   "doctor [--profile DIR | --config FILE | --witness DIR]",
 		Short: "Look at everything that must be right, and say how to mend what is not",
 		Long: `doctor looks at a profile: modes of private files, certificates and how long they
 last, anchors, revocation lists, keys and whether the exchange has them, the log's
 key, the clock, disk space, and the connection to the exchange from end to end.
-With --config it looks at an exchange. It changes nothing.
+With --config it looks at an exchange, and at how old the cosignatures of its
+witnesses are; with --witness at the directory of a witness of your own. It
+changes nothing.
 
 Each check is ok, a warning (it will become a fault) or a fault, with what to do now.
 The exit code is 0 if there is no fault, else 1.`,
 		Example: `  liaison doctor --profile ee-pbgb-unit
+  liaison doctor --witness /var/lib/witness
   liaison doctor --config /etc/liaison/exchange.yaml --json | jq -r 'select(.state != "ok") | .fix'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if config != "" && profile.dir != "" {
-				return usageError(errors.New("a profile or an exchange, not both"), "give --profile or --config")
+			if config != "" && profile.dir != "" || witness != "" && config+profile.dir != "" {
+				return usageError(errors.New("one of a profile, an exchange and a witness"), "give --profile, --config or --witness")
+			}
+			if witness != "" {
+				return reportFindings(env, doctor.Witness(doctor.WitnessConfig{Dir: witness, MinFree: minFree << 20, Now: env.Now}))
 			}
 			if config != "" {
 				return reportFindings(env, doctor.Exchange(cmd.Context(), doctor.ExchangeConfig{File: config, MinFree: minFree << 20, Now: env.Now}))
@@ -43,6 +49,8 @@ The exit code is 0 if there is no fault, else 1.`,
 	}
 	profile.add(c)
 	c.Flags().StringVar(&config, "config", "", "configuration of an exchange, to look at that instead")
+	c.Flags().StringVar(&witness, "witness", "", "directory of a witness, to look at that instead")
+	_ = c.MarkFlagDirname("witness")
 	c.Flags().Uint64Var(&minFree, "min-free", minFree, "MiB that should be free on the disk")
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 	return c

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ It speaks c2sp.org/tlog-witness, with any ledger that does.`,
   liaison witness watch /var/lib/witness --log-key log.vkey
   liaison witness run /var/lib/witness --listen 0.0.0.0:8450 --tls-cert server.crt --tls-key server.key`,
 	}
-	c.AddCommand(newWitnessInit(env), newWitnessWatch(env), newWitnessRun(env), newWitnessShow(env))
+	c.AddCommand(newWitnessInit(env), newWitnessWatch(env), newWitnessRun(env), newWitnessShow(env), newWitnessEnd(env))
 	return c
 }
 
@@ -73,7 +74,11 @@ func newWitnessWatch(env *environment) *cobra.Command {
 		Short: "Add a ledger to those that a witness watches",
 		Long: `watch adds a ledger by its verifier key, as the operator of the exchange published
 it (log.vkey). For a ledger that is watched already it replaces the keys; what was
-cosigned stays. A witness that runs reads it when it is started again.`,
+cosigned stays. A witness that runs reads it when it is started again.
+
+A new epoch is another ledger: after a real loss an exchange goes on under a new
+origin and key, and no witness follows by itself. Ask why, by a way that is not the
+exchange, and what was lost; then watch the new one, and end the old one.`,
 		Example: `  liaison witness watch /var/lib/witness --log-key log.vkey`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -82,10 +87,18 @@ cosigned stays. A witness that runs reads it when it is started again.`,
 			if err != nil {
 				return err
 			}
-			if err := witness.Watch(args[0], keys); err != nil {
+			before, err := witness.Look(args[0])
+			if err == nil {
+				err = witness.Watch(args[0], keys)
+			}
+			switch {
+			case errors.Is(err, witness.ErrEnded):
+				return usageError(err, "watch the ledger that it went on as")
+			case err != nil:
 				return usageError(err, "give the directory that liaison witness init made")
 			}
-			return env.output().value(map[string]string{"ledger": keys.Origin()}, printable(keys.Origin())+" is watched")
+			others := otherLedgers(before, keys.Origin())
+			return env.output().value(map[string]any{"ledger": keys.Origin(), "others": others, "runs": before.Runs}, watchedWords(keys.Origin(), others, before.Runs))
 		},
 	}
 	c.Flags().StringVar(&key, "log-key", "", "verifier key of the ledger, or a file with its keys")
@@ -93,21 +106,66 @@ cosigned stays. A witness that runs reads it when it is started again.`,
 	return c
 }
 
+// otherLedgers are those that are watched beside one; none if it is among them.
+func otherLedgers(known witness.Known, origin string) []string {
+	others := []string{}
+	for _, h := range known.Heads {
+		if h.Origin == origin {
+			return []string{}
+		}
+		others = append(others, h.Origin)
+	}
+	return others
+}
+
+func watchedWords(origin string, others []string, runs bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is watched", printable(origin))
+	if len(others) > 0 {
+		fmt.Fprintf(&b, ", from its next head on.\nIt is another ledger than %s: that it holds what that one held, nothing has proven to this witness", printable(strings.Join(others, ", ")))
+	}
+	if runs {
+		b.WriteString(".\nStart the witness again: it reads this at its start")
+	}
+	return b.String()
+}
+
+func newWitnessEnd(env *environment) *cobra.Command {
+	var origin string
+	c := &cobra.Command{
+		Use:   "end DIR --ledger ORIGIN",
+		Short: "Stop watching a ledger that has ended",
+		Long: `end stops watching a ledger that went on under another origin. What was cosigned of
+it is kept, and it is never watched again: a ledger that has ended gets no other end.
+A witness that runs reads it when it is started again.`,
+		Example: `  liaison witness end /var/lib/witness --ledger exchange.example/ledger`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := witness.End(args[0], origin); err != nil {
+				return usageError(err, "liaison witness show names the ledgers that are watched")
+			}
+			return env.output().value(map[string]string{"ledger": origin, "state": "ended"}, printable(origin)+" is not watched any more; what was cosigned of it is kept")
+		},
+	}
+	c.Flags().StringVar(&origin, "ledger", "", "origin of the ledger")
+	_ = c.MarkFlagRequired("ledger")
+	return c
+}
+
 func newWitnessShow(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show DIR",
 		Short:   "Show what a witness has cosigned",
-		Long:    "show lists the ledgers that a witness watches, and the newest head of each that it has cosigned. The witness must not run at that time.",
+		Long:    "show lists the ledgers that a witness watches, and the newest head of each that it has cosigned. The witness may run.",
 		Example: `  liaison witness show /var/lib/witness`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			w, err := witness.Open(witness.Config{Dir: args[0], Clock: env.Now})
+			known, err := witness.Look(args[0])
 			if err != nil {
 				return witnessError(err)
 			}
-			defer w.Close()
 			t := env.output().table("LEDGER", "SIZE", "COSIGNED")
-			for _, h := range w.Heads() {
+			for _, h := range known.Heads {
 				at := "never"
 				if !h.At.IsZero() {
 					at = audit.FormatTime(h.At)

@@ -50,8 +50,8 @@ var ErrBackup = errors.New("the backup is damaged")
 
 // BackupOptions says how a backup is made.
 type BackupOptions struct {
-	WithKeys bool                     // copy the keys of ledger and server as well
-	MaxLog   int64                    // how large the write-ahead log may grow meanwhile, in bytes; 0: 1 GiB
+	WithKeys bool                    // copy the keys of ledger and server as well
+	MaxLog   int64                   // how large the write-ahead log may grow meanwhile, in bytes; 0: 1 GiB
 	Progress func(done, total int64) // of the database, in bytes; may be nil
 }
 

@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -253,26 +254,42 @@ func verifyAll(t *testing.T, rows exchange.Reader, keys audit.Keys, note []byte,
 	}
 }
 
-// damaged: a backup with a byte that differs anywhere is refused.
+// damaged: a backup of which any file differs in a byte, is cut, or is gone, is
+// refused, wherever that is: also where no entry and no page of SQLite would
+// tell.
 func damaged(t *testing.T, cfg node.Config, backup string, how node.Restoration) {
 	t.Helper()
-	path := filepath.Join(backup, "exchange.db")
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	var m node.BackupManifest
+	raw, err := os.ReadFile(filepath.Join(backup, "backup.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &m)
 	}
-	harm := bytes.Clone(whole)
-	harm[len(harm)/2] ^= 1
-	for _, raw := range [][]byte{harm, whole[:len(whole)-4096]} {
-		if err := os.WriteFile(path, raw, 0o600); err != nil {
+	if err != nil || len(m.Files) < 3 {
+		t.Fatal(m, err)
+	}
+	for _, f := range m.Files {
+		path := filepath.Join(backup, filepath.FromSlash(f.Path))
+		whole, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := node.Restore(t.Context(), cfg, backup, how); !errors.Is(err, node.ErrBackup) {
-			t.Errorf("damaged: %v", err)
+		harm := bytes.Clone(whole)
+		harm[len(harm)/2] ^= 1
+		for what, raw := range map[string][]byte{"a byte": harm, "cut": whole[:len(whole)-1], "longer": append(bytes.Clone(whole), 0), "gone": nil} {
+			err := os.WriteFile(path, raw, 0o600)
+			if raw == nil {
+				err = os.Remove(path)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := node.Restore(t.Context(), cfg, backup, how); !errors.Is(err, node.ErrBackup) {
+				t.Errorf("%s, %s: %v", f.Path, what, err)
+			}
 		}
-	}
-	if err := os.WriteFile(path, whole, 0o600); err != nil {
-		t.Fatal(err)
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

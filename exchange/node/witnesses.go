@@ -48,6 +48,9 @@ type WitnessMember struct {
 	Key         string `yaml:"key,omitempty"`
 }
 
+// GoesOn is how long the exchange goes on while too few cosign.
+func (w *Witnesses) GoesOn() time.Duration { return orElse(w.Tolerance, 4*time.Hour) }
+
 // resolve makes relative paths relative to the file that named them.
 func (w *Witnesses) resolve(dir string) {
 	for i := range w.Members {
@@ -88,8 +91,8 @@ func (w *Witnesses) check() error {
 	return nil
 }
 
-// peer makes a member's client.
-func (m WitnessMember) peer() (witness.Peer, error) {
+// Peer makes a member's client.
+func (m WitnessMember) Peer() (witness.Peer, error) {
 	w, err := audit.ParseWitness(m.VKey)
 	if err != nil {
 		return witness.Peer{}, err
@@ -122,10 +125,10 @@ func (n *Node) openWitnesses(ctx context.Context, log exchange.HeadLog, signer *
 	if err != nil {
 		return err
 	}
-	cfg := witness.CollectorConfig{Log: log, Keys: keys, Quorum: w.Quorum, Tolerance: orElse(w.Tolerance, 4*time.Hour), Every: time.Duration(w.Every),
+	cfg := witness.CollectorConfig{Log: log, Keys: keys, Quorum: w.Quorum, Tolerance: w.GoesOn(), Every: time.Duration(w.Every),
 		Path: n.cfg.LedgerKey + ".witnessed", Clock: n.cfg.Clock, Slog: n.log}
 	for _, m := range w.Members {
-		p, err := m.peer()
+		p, err := m.Peer()
 		if err != nil {
 			return fmt.Errorf("witnesses: %s: %w", m.URL, err)
 		}

@@ -136,27 +136,30 @@ type kept struct {
 	Checkpoint string    `json:"checkpoint,omitempty"`
 }
 
-func (c *Collector) load() error {
-	raw, err := os.ReadFile(c.cfg.Path)
+func (c *Collector) load() (err error) {
+	c.witnessed, c.since, err = ReadWitnessed(c.cfg.Path, c.cfg.Keys)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.since = c.cfg.Clock()
 		return c.save(kept{Since: c.since})
 	}
+	if c.since.After(c.cfg.Clock()) {
+		c.since = c.cfg.Clock()
+	}
+	return err
+}
+
+// ReadWitnessed reads the file of a collector: the newest head that had its quorum, without a note before the first, and when it had
+// it; before the first, when the counting began.
+func ReadWitnessed(path string, ledger audit.Keys) (head audit.Checkpoint, since time.Time, err error) {
+	raw, err := os.ReadFile(path)
 	var k kept
 	if err == nil {
 		err = json.Unmarshal(raw, &k)
 	}
-	if err != nil {
-		return err
+	if err == nil && k.Checkpoint != "" {
+		head, err = audit.OpenCheckpoint([]byte(k.Checkpoint), ledger)
 	}
-	if c.since = k.Since; c.since.After(c.cfg.Clock()) {
-		c.since = c.cfg.Clock()
-	}
-	if k.Checkpoint == "" {
-		return nil
-	}
-	c.witnessed, err = audit.OpenCheckpoint([]byte(k.Checkpoint), c.cfg.Keys)
-	return err
+	return head, k.Since, err
 }
 
 func (c *Collector) save(k kept) error {

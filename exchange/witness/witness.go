@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,12 +26,16 @@ const (
 	FileKey  = "witness.key"  // private, 0600
 	FileVKey = "witness.vkey" // what the exchange and all clients are told
 	fileLock = "lock"
-	vkeyEnd  = ".vkey" // the ledger's verifier keys, as audit.ParseKeys reads them
-	headEnd  = ".head" // the newest checkpoint that was cosigned, with the cosignature; empty: none yet
+	vkeyEnd  = ".vkey"  // the ledger's verifier keys, as audit.ParseKeys reads them
+	endedEnd = ".ended" // instead of .vkey, of a ledger that came to its end
+	headEnd  = ".head"  // the newest checkpoint that was cosigned, with the cosignature; empty: none yet
 )
 
 // ErrHeadLost says that a witness does not know any more what it has cosigned: it could cosign a second history.
 var ErrHeadLost = errors.New("the newest head that was cosigned is gone")
+
+// ErrEnded says that a ledger was watched until it came to its end.
+var ErrEnded = errors.New("this ledger has ended: it is not watched again")
 
 // ErrInUse says that another process has the directory.
 var ErrInUse = errors.New("another process runs this witness")
@@ -61,6 +66,9 @@ func Watch(dir string, ledger audit.Keys) error {
 		err = f.Close()
 	case errors.Is(err, fs.ErrExist):
 		err = nil
+		if _, ended := os.Stat(base + endedEnd); ended == nil {
+			return fmt.Errorf("%w: %s", ErrEnded, ledger.Origin())
+		}
 		if _, watched := os.Stat(base + vkeyEnd); watched != nil {
 			return fmt.Errorf("%s is there without %s: somebody removed the keys of a ledger that was watched", base+headEnd, vkeyEnd)
 		}
@@ -76,6 +84,41 @@ func fileName(origin string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// End stops watching a ledger that has come to its end: one that went on under another origin, in a new epoch. What was cosigned
+// stays, so that it cannot be watched again from its beginning. A witness that runs reads it when it is started again.
+func End(dir, origin string) error {
+	base := filepath.Join(dir, fileName(origin))
+	if err := os.Rename(base+vkeyEnd, base+endedEnd); err != nil {
+		return fmt.Errorf("%s is not watched: %w", origin, err)
+	}
+	return nil
+}
+
+// Known is what a witness's directory holds, as Look reads it beside a witness that may run.
+type Known struct {
+	VerifierKey string
+	Runs        bool
+	Heads       []Head
+}
+
+// Look reads a witness's directory, and changes nothing.
+func Look(dir string) (k Known, err error) {
+	w := &Witness{cfg: Config{Dir: dir}, ledgers: map[string]*ledger{}}
+	if err := errors.Join(w.openKey(), w.openLedgers()); err != nil {
+		return k, err
+	}
+	k = Known{VerifierKey: w.VerifierKey(), Heads: w.Heads()}
+	lock, err := os.Open(filepath.Join(dir, fileLock))
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err == nil {
+		k.Runs = syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+		err = lock.Close()
+	}
+	return k, err
+}
+
 // Config is what a Witness is made of.
 type Config struct {
 	Dir   string           // as Init made it; one process at a time
@@ -89,7 +132,13 @@ type Witness struct {
 	cosigner *audit.Cosigner
 	ledgers  map[string]*ledger // by origin
 	lock     *os.File
+
+	mu      sync.Mutex
+	strange map[string]bool // ledgers that asked and are not watched; guarded by mu
 }
+
+// strangers is how many ledgers that are not watched are told of: anybody may ask.
+const strangers = 16
 
 // ledger is one that is watched, and the newest head of it that was cosigned.
 type ledger struct {
@@ -216,6 +265,7 @@ func (w *Witness) Heads() []Head {
 		l.mu.Unlock()
 		heads = append(heads, h)
 	}
+	slices.SortFunc(heads, func(a, b Head) int { return strings.Compare(a.Origin, b.Origin) })
 	return heads
 }
 
@@ -286,6 +336,7 @@ func (w *Witness) Add(body []byte) (line []byte, size int64, err error) {
 	}
 	l := w.ledgers[s.Origin()]
 	if l == nil {
+		w.tellOf(s.Origin())
 		return nil, 0, ErrUnknownLedger
 	}
 	cp, err := audit.OpenCheckpoint(s.Note, l.keys)
@@ -312,6 +363,22 @@ func (w *Witness) Add(body []byte) (line []byte, size int64, err error) {
 	}
 	l.last = merged
 	return line, cp.Size, nil
+}
+
+// tellOf tells once of a ledger that asks and is not watched: one that went on under another origin is another ledger, and nobody
+// but the operator of this witness says that it is to be watched.
+func (w *Witness) tellOf(origin string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.strange[origin] || len(w.strange) >= strangers {
+		return
+	}
+	if w.strange == nil {
+		w.strange = map[string]bool{}
+	}
+	w.strange[origin] = true
+	w.cfg.Log.Warn("a ledger that this witness does not watch asks for a cosignature and gets none: if it is a new epoch of one that it watches, "+
+		"ask the operator of the exchange why, by a way that is not the exchange, then liaison witness watch", slog.String("ledger", origin))
 }
 
 // alarm tells what a ledger has signed and this witness does not cosign: proof that it shows two histories, or a lost proof. An old

@@ -51,6 +51,7 @@ func Exchange(ctx context.Context, cfg ExchangeConfig) []Finding {
 		s.registry(trust)
 	}
 	s.disk(s.cfg.State, cfg.MinFree)
+	s.witnesses(ctx)
 	s.running(ctx)
 	return s.found
 }
