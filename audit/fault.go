@@ -8,7 +8,7 @@ import (
 // FaultKind names what is wrong with an owner's log, for programs.
 type FaultKind string
 
-// What a verifier can find. The last three are about the ledger's heads.
+// What a verifier can find. The three before the last two are about the ledger's heads, the last two about an exported file.
 const (
 	FaultGap         FaultKind = "gap"         // seq numbers are missing before this one
 	FaultRepeat      FaultKind = "repeat"      // this seq was there already, or entries are out of order
@@ -28,6 +28,8 @@ const (
 	FaultTiles       FaultKind = "tiles"       // the tree that was given is not that of the checkpoint
 	FaultHead        FaultKind = "head"        // a head is not signed by the ledger, or does not extend one that was seen or witnessed
 	FaultCosignature FaultKind = "cosignature" // a cosignature of a known witness is wrong
+	FaultDigest      FaultKind = "digest"      // a file is not the one that was exported
+	FaultCount       FaultKind = "count"       // it has another number of entries
 )
 
 // faultText says a kind in words: what it is, what it means, what to do.
@@ -37,6 +39,7 @@ const (
 	doFetch    = "Fetch the log again. If the fault stays, keep this copy and your receipts, and bring both to your supervisory authority and to the operator."
 	doKeep     = "Change nothing. Keep a copy (liaison audit copy) and your receipts, and bring both to your supervisory authority and to the operator."
 	doCompare  = "Use nothing of this ledger that you have not verified before. Compare heads with another agency (log.checkpoint in the profile), and tell your supervisory authority, the operator and the witnesses."
+	doExport   = "Do not use the file: have it exported anew, and find out who changed it."
 	hidesWrong = "Somebody with access to the store, or the exchange itself, does not show what was recorded."
 )
 
@@ -59,6 +62,8 @@ var faultTexts = map[FaultKind]faultText{
 	FaultTiles:       {"the ledger's tree does not match its signed head", "The hashes that were given, or the copy of them, were altered: nothing can be proven with them.", doFetch},
 	FaultHead:        {"the ledger's head does not fit together with one that was signed before", "The ledger's history was rewritten or cut off, or there are two of it.", doCompare},
 	FaultCosignature: {"wrong cosignature of a witness", "The head was altered after the witness signed, or the witness's key in witnesses.yaml is not its own.", "Ask the witness for its verifier key and for the newest head that it cosigned, and compare."},
+	FaultDigest:      {"not the file that was exported: its SHA-256 is another one", "Bytes of the file were changed, added or cut off after it was exported.", doExport},
+	FaultCount:       {"another number of entries than was exported", "Lines of the file were taken out, added or doubled.", doExport},
 }
 
 // Means says what a fault of this kind means, Do what its reader does about it.

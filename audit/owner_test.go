@@ -231,3 +231,54 @@ func TestVerifyOwnerReadErrors(t *testing.T) {
 		t.Errorf("%d faults and %d more", len(r.Faults), r.More)
 	}
 }
+
+// A selection of a log is verified without the entries between, and a fault in it is named; without a tree what is in no tree is not.
+func TestVerifySelection(t *testing.T) {
+	l := newLedger(t)
+	l.fill(12, "ee/pbgb", "lv/vp")
+	own := l.items["ee/pbgb"]
+	some := []Item{own[2], own[3], own[7], own[11]}
+	select1 := func(items []Item, log OwnerLog) Report {
+		r, err := VerifySelection(each(items), log)
+		must(t, err)
+		return r
+	}
+	log := l.log("ee/pbgb")
+	log.Known = nil
+	if r := select1(some, log); r.Err() != nil || r.Disclosed != 4 {
+		t.Errorf("%+v", r)
+	}
+	if got := kinds(verify(t, some, log)); !slices.Contains(got, FaultGap) {
+		t.Errorf("as a whole log: %v", got)
+	}
+	forged := slices.Clone(some)
+	e, err := ParseEntry(forged[2].Entry)
+	must(t, err)
+	e.Outcome = "denied"
+	forged[2].Entry, err = e.Encode()
+	must(t, err)
+	forged[2].Commitment = Commit(Salt(forged[2].Salt), forged[2].Entry)
+	if got := kinds(select1(forged, log)); !slices.Equal(got, []FaultKind{FaultNotInTree}) {
+		t.Errorf("a made-up entry: %v", got)
+	}
+	without := log
+	without.Hashes = nil
+	if r := select1(forged, without); r.Err() != nil {
+		t.Errorf("without a tree: %v", r.Err())
+	}
+	forged[2].Commitment[0] ^= 1
+	if got := kinds(select1(forged, without)); !slices.Equal(got, []FaultKind{FaultChanged}) {
+		t.Errorf("without a tree, another commitment: %v", got)
+	}
+	for name, c := range map[string]struct {
+		items []Item
+		want  FaultKind
+	}{
+		"another order": {[]Item{own[7], own[2]}, FaultRepeat}, "twice": {[]Item{own[2], own[2]}, FaultRepeat}, "another's": {[]Item{l.items["lv/vp"][2]}, FaultOwner},
+		"not what follows": {[]Item{own[2], func() Item { i := own[5]; i.Seq = 4; return i }()}, FaultPrev},
+	} {
+		if got := kinds(select1(c.items, log)); !slices.Contains(got, c.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -50,7 +49,7 @@ func newAuditExport(env *environment) *cobra.Command {
 		Long: `export writes entries of your agency's log into a file, and a manifest beside it,
 FILE.manifest: who exported what, why, when, by which query, how many entries, and
 the SHA-256 of the file, proven by the ledger's key. "export verify FILE" checks
-both offline. That it was exported is an entry itself, with all of that.
+both offline, and with a copy of the log each line against the ledger's tree. That it was exported is an entry itself, with all of that.
 
 jsonl (the default) has the entries as they were recorded, each with what proves
 it; csv is a table for people, in which no cell is taken for a formula. Without a
@@ -333,15 +332,28 @@ func (x *exporting) keep(c *client.Client, receipt *client.Receipt, f *os.File) 
 	if err := errors.Join(os.Rename(x.file+partSuffix, x.file), os.Remove(x.file+planSuffix)); err != nil {
 		return err
 	}
-	return tellExport(x.env, x.file, m, "exported", x.dir)
+	return tellExport(x.env, x.file, m, x.dir)
 }
 
-// tellExport says what an export is; of one that was just made also how to
-// verify it, with the profile that was given.
-func tellExport(env *environment, file string, m figures.Manifest, word, profile string) error {
+// describeExport says what an export is, by its manifest.
+func describeExport(file string, m figures.Manifest) exportedJSON {
 	e := &m.Entry
-	v := exportedJSON{File: file, Manifest: file + manifestSuffix, Owner: m.Of, Query: m.Query, Entries: e.Count, First: e.Details["first"], Last: e.Details["last"],
+	return exportedJSON{File: file, Manifest: file + manifestSuffix, Owner: m.Of, Query: m.Query, Entries: e.Count, First: e.Details["first"], Last: e.Details["last"],
 		Bytes: m.Bytes, SHA256: fmt.Sprintf("%x", m.SHA256), Size: m.Checkpoint.Size}
+}
+
+// tellExport says what an export is, and how to verify it, with the profile
+// that was given.
+func tellExport(env *environment, file string, m figures.Manifest, profile string) error {
+	if profile != "" {
+		profile = " --profile " + profile
+	}
+	return env.output().value(describeExport(file, m), exportWords(file, m, "exported")+fmt.Sprintf("  verify it: liaison audit export verify %s%s\n", file, profile))
+}
+
+func exportWords(file string, m figures.Manifest, word string) string {
+	e := &m.Entry
+	v := describeExport(file, m)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s: %d entries of %s", word, file, e.Count, printable(m.Of))
 	if e.Count > 0 {
@@ -352,106 +364,5 @@ func tellExport(env *environment, file string, m figures.Manifest, word, profile
 	}
 	fmt.Fprintf(&b, "\n  by %s (%s), %s: %s\n", printable(e.Officer), printable(e.Actor.Identity), e.Time, printable(e.Justification))
 	fmt.Fprintf(&b, "  sha256 %s, proven at %d entries of %s\n", v.SHA256, v.Size, printable(m.Checkpoint.Origin))
-	if word == "exported" {
-		if profile != "" {
-			profile = " --profile " + profile
-		}
-		fmt.Fprintf(&b, "  verify it: liaison audit export verify %s%s\n", file, profile)
-	}
-	return env.output().value(v, b.String())
-}
-
-// exportVerifying is what the flags of audit export verify say.
-type exportVerifying struct {
-	env *environment
-	ledgerFlags
-}
-
-func newAuditExportVerify(env *environment) *cobra.Command {
-	x := &exportVerifying{env: env}
-	c := &cobra.Command{
-		Use:   "verify FILE",
-		Short: "Verify an export offline by its manifest and the ledger's key",
-		Long: `verify proves the manifest, FILE.manifest, by the ledger's key, and the file by
-the manifest; of jsonl each entry against its commitment as well, and that they are
-as many as the manifest says, in order and of its owner. It asks nobody: the key
-comes from your profile or --log-key. Exit code 5 if a byte of either was changed.`,
-		Example: `  liaison audit export verify october.jsonl
-  liaison audit export verify october.jsonl --log-key "exchange.example/ledger+8c3a1f02+AS…"`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return x.run(args[0]) },
-	}
-	x.ledgerFlags.add(c)
-	return c
-}
-
-// maxManifest is more than any manifest is long.
-const maxManifest = 1 << 20
-
-func (x *exportVerifying) run(file string) error {
-	keys, witnesses, err := x.load(x.env)
-	if err != nil {
-		return err
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return usageError(err, "give the file that audit export wrote")
-	}
-	defer f.Close()
-	raw, err := readShort(file+manifestSuffix, maxManifest)
-	if err != nil {
-		return usageError(err, "keep the manifest beside the file: "+file+manifestSuffix)
-	}
-	const fix = "do not use it: export it anew, and find out who changed it"
-	m, err := figures.VerifyManifest(raw, keys, witnesses)
-	if err != nil {
-		return verificationError(err, fix)
-	}
-	if err := verifyExport(f, m); err != nil {
-		return verificationError(fmt.Errorf("%s: %w", file, err), fix)
-	}
-	return tellExport(x.env, file, m, "verified", "")
-}
-
-func readShort(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
-}
-
-// verifyExport holds a file against its manifest.
-func verifyExport(f io.Reader, m figures.Manifest) error {
-	sum := sha256.New()
-	r := bufio.NewReaderSize(io.TeeReader(f, sum), 1<<16)
-	var count, last uint64
-	for m.Format == figures.Lines {
-		line, err := r.ReadBytes('\n')
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("line %d: %w", count+1, err)
-		}
-		item, err := figures.ParseLine(line)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", count+1, err)
-		}
-		if item.Owner != m.Of || item.Seq <= last || item.Index >= m.Checkpoint.Size {
-			return fmt.Errorf("line %d: entry %d of %s does not belong there", count+1, item.Seq, item.Owner)
-		}
-		count, last = count+1, item.Seq
-	}
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return err
-	}
-	switch {
-	case !bytes.Equal(sum.Sum(nil), m.SHA256):
-		return errors.New("it is not the file that was exported: its SHA-256 is another one")
-	case m.Format == figures.Lines && count != m.Entry.Count:
-		return fmt.Errorf("it has %d entries, and the manifest says %d", count, m.Entry.Count)
-	}
-	return nil
+	return b.String()
 }
