@@ -30,7 +30,7 @@ type erasing struct {
 func newAuditErase(env *environment) *cobra.Command {
 	e := &erasing{env: env}
 	c := &cobra.Command{
-		Use:   "erase --preview | --package ID --out FILE | --entries N-M --out FILE | --order FILE",
+		Use:   "erase --preview | --package ID --output FILE | --entries N-M --output FILE | --order FILE",
 		Short: "See what will be erased, or erase records of your agency before their time",
 		Long: `Records are erased by themselves when their time has come. --preview says what that
 will be by a day (--on, default today) if nobody does anything; it is for
@@ -49,8 +49,8 @@ nothing of what is erased: the reason is kept.
 
 Exit code 4: no such record of your agency; 7: a hold keeps it, or it is erased.`,
 		Example: `  liaison audit erase --preview --on 2027-03-01 --reason "Quarterly look at what goes"
-  liaison audit erase --package 0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d --reason "Court order 2026-117: no legal basis" --out order.jws
-  liaison audit erase --entries 1207-1210 --reason "Court order 2026-117: no legal basis" --out order.jws
+  liaison audit erase --package 0199f3a2-7c1e-7b3a-9d52-3f1c2a4b5c6d --reason "Court order 2026-117: no legal basis" --output order.jws
+  liaison audit erase --entries 1207-1210 --reason "Court order 2026-117: no legal basis" --output order.jws
   liaison audit erase --order order.jws --profile ee-pbgb-dpo`,
 		Args: cobra.NoArgs,
 		RunE: e.run,
@@ -64,12 +64,12 @@ Exit code 4: no such record of your agency; 7: a hold keeps it, or it is erased.
 	f.StringVar(&e.pkg, "package", "", "sign an order to erase this package, which your agency sent")
 	f.StringVar(&e.entries, "entries", "", "sign an order to erase these entries of your agency's log, as 1207 or 1207-1210")
 	f.StringVar(&e.entries, "seq", "", "the same as --entries; N..M is taken too")
-	f.StringVar(&e.out, "out", "", "file for the signed order")
+	f.StringVarP(&e.out, "output", "o", "", "file for the signed order")
 	f.StringVar(&e.order, "order", "", "bring the order in this file")
 	_ = f.MarkHidden("seq")
 	c.MarkFlagsMutuallyExclusive("preview", "package", "entries", "seq", "order")
 	c.MarkFlagsOneRequired("preview", "package", "entries", "seq", "order")
-	_ = c.MarkFlagFilename("out")
+	_ = c.MarkFlagFilename("output")
 	_ = c.MarkFlagFilename("order")
 	return c
 }
@@ -91,7 +91,7 @@ func (e *erasing) sign() error {
 		return err
 	}
 	if e.out == "" {
-		return usageError(errors.New("no --out"), "name a file for the order: your data-protection officer brings it with --order")
+		return usageError(errors.New("no --output"), "name a file for the order: your data-protection officer brings it with --order")
 	}
 	dir, err := e.path(e.env)
 	if err != nil {
@@ -163,7 +163,7 @@ func parseEntries(s string) (from, to int64, err error) {
 func (e *erasing) bring(ctx context.Context, c *client.Client, _ []string) error {
 	raw, err := os.ReadFile(e.order)
 	if err != nil {
-		return usageError(err, "name the file that audit erase --out made")
+		return usageError(err, "name the file that audit erase --output made")
 	}
 	done, err := c.Erase(ctx, []byte(strings.TrimSpace(string(raw))))
 	if err != nil {

@@ -43,7 +43,7 @@ shown. That it was made is an entry, too.`,
 	p.officerFlags.add(c)
 	p.ownerFlag.add(c)
 	c.Flags().StringVar(&p.caseRef, "case", "", "your own case reference, for the record")
-	c.Flags().StringVarP(&p.file, "out", "o", "", "write the proof to this file (default: standard output)")
+	c.Flags().StringVarP(&p.file, "output", "o", "", "write the proof to this file (default: standard output)")
 	return c
 }
 

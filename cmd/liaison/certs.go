@@ -64,7 +64,7 @@ func daysFlag(c *cobra.Command, d *days, name string, standard time.Duration, us
 // writeNew writes a public file, and never over another one.
 func writeNew(path string, data []byte) error {
 	if _, err := os.Lstat(path); err == nil {
-		return usageError(fmt.Errorf("%s is there already", path), "choose another --out, or move the file away")
+		return usageError(fmt.Errorf("%s is there already", path), "choose another --output, or move the file away")
 	}
 	return certs.WritePublic(path, data)
 }

@@ -38,13 +38,13 @@ asks for: look at it first, with liaison certs show.
 The certificate is written beside the request, as FILE with the ending .crt.`,
 		Example: `  liaison certs show ee-pbgb-unit/tls.csr
   liaison certs issue --dir ca --csr ee-pbgb-unit/tls.csr
-  liaison certs issue --dir ca --csr server.csr --server --days 90 --out server.crt`,
+  liaison certs issue --dir ca --csr server.csr --server --days 90 --output server.crt`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return i.run() },
 	}
 	i.office.add(c)
 	c.Flags().StringVar(&i.csr, "csr", "", "certificate request, PEM; - for standard input")
-	c.Flags().StringVar(&i.out, "out", "", "where to write the certificate (default: beside the request)")
+	c.Flags().StringVarP(&i.out, "output", "o", "", "where to write the certificate (default: beside the request)")
 	c.Flags().BoolVar(&i.server, "server", false, "it is the request of a server, for hosts")
 	daysFlag(c, &i.validity, "days", certs.LeafValidity, "how long the certificate lasts")
 	_ = c.MarkFlagRequired("csr")
@@ -63,12 +63,12 @@ func (i *issuing) run() error {
 	}
 	if i.out == "" {
 		if i.csr == "-" {
-			return usageError(errors.New("where to write the certificate?"), "give --out FILE")
+			return usageError(errors.New("where to write the certificate?"), "give --output FILE")
 		}
 		i.out = replaceSuffix(i.csr, ".csr", ".crt")
 	}
 	if _, err := os.Lstat(i.out); err == nil {
-		return usageError(fmt.Errorf("%s is there already", i.out), "choose another --out, or move the file away")
+		return usageError(fmt.Errorf("%s is there already", i.out), "choose another --output, or move the file away")
 	}
 	cert, err := i.issue(office, csr)
 	if err != nil {
@@ -157,7 +157,7 @@ func newCertsCRL(env *environment) *cobra.Command {
 		Short: "Sign the next revocation list",
 		Long: `crl signs the next full list of all revoked certificates. Its number is above those
 of all lists before. liaison certs ca serve does this by itself.`,
-		Example: `  liaison certs crl --dir ca --out ee.crl`,
+		Example: `  liaison certs crl --dir ca --output ee.crl`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			o, err := office.open(env)
@@ -168,9 +168,9 @@ of all lists before. liaison certs ca serve does this by itself.`,
 		},
 	}
 	office.add(c)
-	c.Flags().StringVar(&out, "out", "", "file to copy the list to")
+	c.Flags().StringVarP(&out, "output", "o", "", "file to copy the list to")
 	daysFlag(c, &due, "days", certs.CRLValidity, "how long the list serves")
-	_ = c.MarkFlagFilename("out", "crl")
+	_ = c.MarkFlagFilename("output", "crl")
 	return c
 }
 

@@ -23,13 +23,13 @@ func newCertsP12(env *environment) *cobra.Command {
 	var profile profileFlags
 	var out, passwordFile string
 	c := &cobra.Command{
-		Use:   "p12 --out FILE",
+		Use:   "p12 --output FILE",
 		Short: "Put the profile's client certificate and key into a .p12 for a browser",
 		Long: `p12 writes a PKCS #12 file (PBES2 with AES-256, MAC with SHA-256) that browsers and
 their key stores import, so that a data-protection officer can open the console. The
 password is asked for, or is the first line of --password-file; it has at least 12
 characters and never stands on the command line. Remove the file when it is imported.`,
-		Example: `  liaison certs p12 --profile ee-pbgb-dpo --out dpo.p12`,
+		Example: `  liaison certs p12 --profile ee-pbgb-dpo --output dpo.p12`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			dir, err := profile.path(env)
@@ -40,7 +40,7 @@ characters and never stands on the command line. Remove the file when it is impo
 				return clientError(err)
 			}
 			if _, err := os.Lstat(out); err == nil {
-				return usageError(fmt.Errorf("%s is there already", out), "choose another --out")
+				return usageError(fmt.Errorf("%s is there already", out), "choose another --output")
 			}
 			password, err := newPassword(env, passwordFile)
 			if err != nil {
@@ -57,10 +57,10 @@ characters and never stands on the command line. Remove the file when it is impo
 		},
 	}
 	profile.add(c)
-	c.Flags().StringVar(&out, "out", "", "file to write")
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
 	c.Flags().StringVar(&passwordFile, "password-file", "", "file whose first line is the password; only you may read it")
-	_ = c.MarkFlagRequired("out") // fails only for a flag that is not declared
-	_ = c.MarkFlagFilename("out", "p12")
+	_ = c.MarkFlagRequired("output") // fails only for a flag that is not declared
+	_ = c.MarkFlagFilename("output", "p12")
 	_ = c.MarkFlagFilename("password-file")
 	return c
 }

@@ -16,7 +16,7 @@ import (
 func newCertsRequest(env *environment) *cobra.Command {
 	var id, out string
 	c := &cobra.Command{
-		Use:   "request --id SPIFFE-ID --out FILE",
+		Use:   "request --id SPIFFE-ID --output FILE",
 		Short: "Make a new private key and the request for its certificate",
 		Long: `request makes a private key, which stays here, and a request (FILE.csr) for the
 authority. The key of an identity is FILE.key in PEM; that of a key is FILE.jwk, as a
@@ -24,8 +24,8 @@ profile wants it (sig: sign.jwk, approve: approve.jwk, policy: policy.jwk), or
 FILE.jwks for enc. No file is overwritten.
 
 liaison init makes all that a new profile needs; this is for one more.`,
-		Example: `  liaison certs request --id spiffe://ee/pbgb/unit/desk-2 --out desk-2/tls
-  liaison certs request --id spiffe://ee/pbgb/key/approve/head-1 --out approve`,
+		Example: `  liaison certs request --id spiffe://ee/pbgb/unit/desk-2 --output desk-2/tls
+  liaison certs request --id spiffe://ee/pbgb/key/approve/head-1 --output approve`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			key, name, private, err := requestKey(id)
@@ -38,7 +38,7 @@ liaison init makes all that a new profile needs; this is for one more.`,
 			}
 			for _, path := range []string{out + name, out + ".csr"} {
 				if _, err := os.Lstat(path); err == nil {
-					return usageError(fmt.Errorf("%s is there already", path), "choose another --out: a private key is never overwritten")
+					return usageError(fmt.Errorf("%s is there already", path), "choose another --output: a private key is never overwritten")
 				}
 			}
 			if err := errors.Join(certs.WriteSecret(out+name, private), certs.WritePublic(out+".csr", csr)); err != nil {
@@ -49,8 +49,8 @@ liaison init makes all that a new profile needs; this is for one more.`,
 		},
 	}
 	c.Flags().StringVar(&id, "id", "", "identity, spiffe://<j>/<agency>/<role>/<name>, or that of a key, spiffe://<j>/<agency>/key/<use>/<name>")
-	c.Flags().StringVar(&out, "out", "", "path of the files, without ending")
-	for _, name := range []string{"id", "out"} {
+	c.Flags().StringVarP(&out, "output", "o", "", "path of the files, without ending")
+	for _, name := range []string{"id", "output"} {
 		_ = c.MarkFlagRequired(name) // fails only for a flag that is not declared
 	}
 	return c

@@ -211,7 +211,7 @@ head covers the entry by then the receipt stays as it is (exit code 6).`,
 		RunE: withClient(env, &u.profileFlags, u.run),
 	}
 	u.profileFlags.add(c)
-	c.Flags().StringVarP(&u.file, "out", "o", "", "write the new receipt to this file (default: the same file)")
+	c.Flags().StringVarP(&u.file, "output", "o", "", "write the new receipt to this file (default: the same file)")
 	c.Flags().DurationVar(&u.wait, "wait", 0, "wait so long for witnesses to cosign")
 	return c
 }
@@ -245,7 +245,7 @@ func (u *upgrading) run(ctx context.Context, c *client.Client, args []string) er
 	}
 	upgraded, v, err := u.upgrade(ctx, c, r)
 	if errors.Is(err, client.ErrNotWitnessed) {
-		return &exitError{err: err, code: exitUnavailable, fix: "try again in a minute; if it stays so, compare witnesses.yaml in the profile with what the agencies published, and ask the operator"}
+		return &exitError{err: err, code: exitUnavailable, fix: "wait for them with --wait 30s; if it stays so, compare witnesses.yaml in the profile with what the agencies published, and ask the operator"}
 	}
 	if err != nil {
 		return err
