@@ -141,6 +141,17 @@ func (s *Service) LedgerSize() int64 { return s.Journal.current.Load().Size }
 // Registry returns the directory: what every party may read. No entry.
 func (s *Service) Registry(context.Context) (*Registry, error) { return s.registry.Load(), nil }
 
+// TimeZone is the IANA time zone that a jurisdiction declares; empty if it
+// declares none. No entry.
+func (s *Service) TimeZone(jurisdiction string) string {
+	set := s.Policy.Set()
+	if set == nil {
+		return ""
+	}
+	declared, _ := set.Declared(jurisdiction)
+	return declared.TimeZone
+}
+
 // Health tells whether the exchange can take work.
 func (s *Service) Health(context.Context) error { return s.Journal.Health() }
 

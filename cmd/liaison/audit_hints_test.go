@@ -25,7 +25,7 @@ func TestHints(t *testing.T) {
 		earlier = append(earlier, entry("o-1", "a", at, "delivered", "lv/vp", fmt.Sprint("reason ", i)), entry("o-2", "b", at, "delivered", "lv/vp", fmt.Sprint("reason ", i)))
 		now = append(now, entry("o-2", "b", day.AddDate(0, 0, i/2).Add(time.Duration(i%8)*time.Hour), "delivered", "lv/vp", fmt.Sprint("other reason ", i)))
 	}
-	if found := hintsOf(earlier, now, 10); len(found) != 0 {
+	if found := hintsOf(earlier, now, time.UTC, 10); len(found) != 0 {
 		t.Errorf("what is usual: %+v", found)
 	}
 	for i := range 12 {
@@ -33,7 +33,7 @@ func TestHints(t *testing.T) {
 	}
 	now = append(now, entry("o-new", "new", day.Add(18*time.Hour), "denied", "by/mia", "the first one"))
 	var kinds []string
-	for _, h := range hintsOf(earlier, now, 10) {
+	for _, h := range hintsOf(earlier, now, time.UTC, 10) {
 		if kinds = append(kinds, h.Kind); !strings.Contains(h.About, "o-1") && !strings.HasSuffix(h.About, "/unit/a") {
 			t.Errorf("%+v", h)
 		}
@@ -56,7 +56,58 @@ func TestHints(t *testing.T) {
 	for range 10 {
 		now = append(now, entry("o-3", "c", day, "delivered", "lv/vp", ""))
 	}
-	if found := hintsOf(nil, now, 10); len(found) != 1 || found[0].Kind != "no-justification" {
+	if found := hintsOf(nil, now, time.UTC, 10); len(found) != 1 || found[0].Kind != "no-justification" {
 		t.Errorf("without justification: %+v", found)
+	}
+}
+
+// TestHintsByTheAgencysClock: an hour is unusual by the clock of the agency
+// and not by UTC, in winter and in summer; a night that UTC cuts in two is one
+// day there.
+func TestHintsByTheAgencysClock(t *testing.T) {
+	tallinn := zoneOf("Europe/Tallinn")
+	if tallinn == nil || zoneOf("") != nil || zoneOf("Local") != nil || zoneOf("Mars/Phobos") != nil || zoneOf("../etc/passwd") != nil || zoneOf("UTC") != time.UTC {
+		t.Fatal("time zones are not known, or what is none is")
+	}
+	entry := func(at time.Time) audit.Entry {
+		return audit.Entry{Owner: "ee/pbgb", Action: "content.read", Outcome: "released", Time: audit.FormatTime(at), Officer: "o-1", Justification: at.String()}
+	}
+	// Office hours of summer, 9 to 16 in Tallinn, are 6 to 13 in UTC; those of winter 7 to 14.
+	var earlier, now []audit.Entry
+	for i := range 80 {
+		earlier = append(earlier, entry(time.Date(2026, 8, 3+i/8, 9+i%8, 30, 0, 0, tallinn)))
+		now = append(now, entry(time.Date(2026, 11, 2+i/8, 9+i%8, 30, 0, 0, tallinn)))
+	}
+	if found := hintsOf(earlier, now, tallinn, 10); len(found) != 0 {
+		t.Errorf("office hours of winter after those of summer: %+v", found)
+	}
+	night := append(slices.Clone(now), entry(time.Date(2026, 11, 20, 3, 10, 0, 0, tallinn)))
+	found := hintsOf(earlier, night, tallinn, 10)
+	if len(found) != 1 || found[0].Kind != "unusual-hour" || found[0].Zone != "Europe/Tallinn" || !strings.Contains(found[0].Why, "between 03 and 04 h (Europe/Tallinn)") {
+		t.Errorf("3 o'clock in Tallinn: %+v", found)
+	}
+	// 18 h in Tallinn is unusual there; in UTC it is 16 h, and none either was near.
+	late := append(slices.Clone(now), entry(time.Date(2026, 11, 20, 18, 10, 0, 0, tallinn)))
+	if found := hintsOf(earlier, late, tallinn, 10); len(found) != 1 || !strings.Contains(found[0].Why, "between 18 and 19 h (Europe/Tallinn)") {
+		t.Errorf("18 h in Tallinn: %+v", found)
+	}
+	// 23 h and 1 h of one night in UTC are one day in Tallinn.
+	var many []audit.Entry
+	for i := range 30 {
+		many = append(many, entry(time.Date(2026, 11, 21, 22, 30, 0, 0, time.UTC).Add(time.Duration(i)*5*time.Minute)))
+	}
+	volume := func(clock *time.Location) (all []string) {
+		for _, h := range hintsOf(earlier, many, clock, 10) {
+			if h.Kind == "volume" {
+				all = append(all, h.Why)
+			}
+		}
+		return all
+	}
+	if got := volume(tallinn); len(got) != 1 || !strings.Contains(got[0], "30 entries on 2026-11-22 (Europe/Tallinn)") {
+		t.Errorf("one night in Tallinn: %q", got)
+	}
+	if got := volume(time.UTC); len(got) != 0 && strings.Contains(got[0], "30 entries") {
+		t.Errorf("in UTC: %q", got)
 	}
 }

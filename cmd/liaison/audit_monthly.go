@@ -37,7 +37,8 @@ derogations, special categories and minors, reads, uses of the log, what is over
 the state of the ledger, and what was not counted. The file's name says which it is:
 .html (nothing in it is fetched or run) or .pdf.
 
-It is made of the statistics monthly and overdue; both are entries of the log.`,
+It is made of the statistics monthly and overdue; both are entries of the log. The
+month is that of UTC, as all times of the log are.`,
 		Example: `  liaison audit report --month 2026-10 -o october.pdf --reason "Report of the month to the chief"
   liaison audit report --month 2026-10 -o october.html --reason "Report of the month to the chief"`,
 		Args: cobra.NoArgs,

@@ -162,6 +162,7 @@ type Agency struct {
 	Type         string   `json:"type"`
 	Status       string   `json:"status"` // active or suspended
 	Competences  []string `json:"competences,omitempty"`
+	TimeZone     string   `json:"time_zone,omitempty"` // IANA, as its jurisdiction declares it
 }
 
 // Agencies answers GET /v1/agencies.

@@ -75,12 +75,13 @@ func paramsOf(params json.RawMessage) json.RawMessage {
 	return params
 }
 
-func agencyOf(a exchange.Agency) api.Agency {
+func (s *Server) agencyOf(a exchange.Agency) api.Agency {
 	status := "active"
 	if !a.Takes() {
 		status = "suspended"
 	}
-	return api.Agency{ID: a.ID, Jurisdiction: a.Jurisdiction, Name: a.Name, Type: a.Type, Status: status, Competences: a.Competences}
+	return api.Agency{ID: a.ID, Jurisdiction: a.Jurisdiction, Name: a.Name, Type: a.Type, Status: status, Competences: a.Competences,
+		TimeZone: s.cfg.Exchange.TimeZone(a.Jurisdiction)}
 }
 
 // auditItemOf shows an entry in the stored bytes, as a receipt does.

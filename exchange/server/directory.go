@@ -15,7 +15,7 @@ func listAgencies(c *call) error {
 	}
 	answer := api.Agencies{Items: []api.Agency{}}
 	for _, a := range reg.Agencies() {
-		answer.Items = append(answer.Items, agencyOf(a))
+		answer.Items = append(answer.Items, c.s.agencyOf(a))
 	}
 	return c.answer(http.StatusOK, answer)
 }
@@ -25,7 +25,7 @@ func getAgency(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, agencyOf(a))
+	return c.answer(http.StatusOK, c.s.agencyOf(a))
 }
 
 // listKeys gives what may be used now. Retired keys are asked for by their

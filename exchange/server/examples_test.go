@@ -29,7 +29,7 @@ var (
 	exampleDescriptor = api.Descriptor{ID: exampleID, From: "ee/pbgb", To: []string{"lv/vp"}, Type: "request", State: "delivered",
 		DueAt: exampleTime, ManifestSHA256: exampleDigest, Outcomes: []api.Outcome{exampleDelivered}}
 	exampleAgency = api.Agency{ID: "ee/pbgb", Jurisdiction: "ee", Name: "Police and Border Guard Board", Type: "spoc",
-		Status: "active", Competences: []string{"prevention", "investigation"}}
+		Status: "active", Competences: []string{"prevention", "investigation"}, TimeZone: "Europe/Tallinn"}
 	exampleActivation = api.PolicyActivation{Seq: 8, Status: "authoritative", Declared: exampleDigest, Rules: exampleDigest, How: "push", Since: exampleTime,
 		Signed: []api.PolicySignature{{Agency: "fi/krp", Kid: exampleDigest}}, By: []string{"spiffe://fi/krp/policy/a.virta", "spiffe://fi/krp/policy/s.laine"}}
 	exampleVote = api.PolicyVote{How: "push", Seq: 9, Status: "authoritative", Proposal: exampleDigest, Agency: "fi/krp", Kid: exampleDigest,

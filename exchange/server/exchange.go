@@ -62,6 +62,7 @@ type Exchange interface {
 	// Without entry: what every party may read.
 	Revocations(ctx context.Context, jurisdiction string) ([]byte, error)
 	Registry(ctx context.Context) (*exchange.Registry, error)
+	TimeZone(jurisdiction string) string
 	Checkpoint(ctx context.Context) ([]byte, error)
 	Witnessed(ctx context.Context) ([]byte, error)
 	WitnessStatus(ctx context.Context) (exchange.WitnessStatus, error)

@@ -74,7 +74,7 @@ var refined = map[string]schema{
 	"Sample.from": text(patternWhen), "Sample.to": text(patternWhen), "SampleRequest.from": text(patternWhen), "SampleRequest.to": text(patternWhen), "SampleRequest.size": {"type": "integer", "minimum": 1, "maximum": 1000},
 	"Sample.drawn_by": text(`^spiffe://`), "Verdict.reviewer": text(`^spiffe://`), "Verdict.verdict": words("lawful", "unclear", "not-lawful"), "VerdictRequest.verdict": words("lawful", "unclear", "not-lawful"),
 	"Sample.by": text(`^[a-z_]+$`), "SampleRequest.by": text(`^[a-z_]+$`), "Sample.seed": text(`^[A-Za-z0-9._-]{1,64}$`), "SampleRequest.seed": text(`^[A-Za-z0-9._-]{1,64}$`),
-	"MismatchRequest.code": words(envelope.MismatchCodes()...), "MismatchReported.code": words(envelope.MismatchCodes()...),
+	"Agency.time_zone": text(`^[A-Za-z0-9_+/-]{1,64}$`), "MismatchRequest.code": words(envelope.MismatchCodes()...), "MismatchReported.code": words(envelope.MismatchCodes()...),
 	"Outcome.mismatches": {"type": "array", "items": words(envelope.MismatchCodes()...), "uniqueItems": true},
 	".at":                moment(), ".verdict": words("delivered", "pending", "denied"), "ExplainedLayer.said": words("delivered", "pending", "denied"),
 	".revisions": {"type": "object", "additionalProperties": text(patternDigest)}, "Explanation.action": words("send", "acknowledgement", "release", "dry_run"),
