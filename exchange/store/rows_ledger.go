@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -56,6 +57,9 @@ var emptyRoot = audit.EmptyTree().Root()
 
 // ReadHashes implements tlog.HashReader over stored hashes.
 func (r *rows) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	if scattered(indexes) {
+		return r.scatteredHashes(indexes)
+	}
 	hashes := make([]tlog.Hash, len(indexes))
 	var first, end int64 // what row holds
 	var row []byte
@@ -73,6 +77,44 @@ func (r *rows) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		copy(hashes[i][:], row[(x-first)*tlog.HashSize:])
 	}
 	return hashes, nil
+}
+
+// scattered reports whether hashes lie in many rows: those of a proof, or of a
+// tile above the lowest.
+func scattered(indexes []int64) bool {
+	apart := 0
+	for i := 1; i < len(indexes); i++ {
+		if d := indexes[i] - indexes[i-1]; d >= hashesPerRow || d <= -hashesPerRow {
+			apart++
+		}
+	}
+	return apart > 2
+}
+
+// scatteredHashes reads hashes with one statement.
+func (r *rows) scatteredHashes(indexes []int64) ([]tlog.Hash, error) {
+	list, err := json.Marshal(indexes)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]tlog.Hash, 0, len(indexes))
+	err = r.query(func(row *sql.Rows) error {
+		var x int64
+		var raw []byte
+		if err := row.Scan(&x, &raw); err != nil {
+			return err
+		}
+		if i := len(hashes); i >= len(indexes) || x != indexes[i] || len(raw) != tlog.HashSize {
+			return fmt.Errorf("stored hash %d is missing", x)
+		}
+		hashes = append(hashes, tlog.Hash(raw))
+		return nil
+	}, `SELECT wanted.value, (SELECT substr(hashes, 1 + 32 * (wanted.value - first), 32) FROM hashes WHERE first <= wanted.value ORDER BY first DESC LIMIT 1)
+		FROM json_each($1) AS wanted`, string(list))
+	if err == nil && len(hashes) != len(indexes) {
+		err = fmt.Errorf("%d stored hashes of %d are missing", len(indexes)-len(hashes), len(indexes))
+	}
+	return hashes, err
 }
 
 const headColumns = "SELECT size, root, at FROM heads "
