@@ -165,16 +165,19 @@ func (x *exporting) write(ctx context.Context, w io.Writer) error {
 }
 
 // entry writes an entry if it is one of those that are asked for.
-func (x *exporting) entry(ctx context.Context, row *EntryRow) (err error) {
-	wanted, err := x.wants(ctx, row)
-	if err != nil || !wanted {
+func (x *exporting) entry(ctx context.Context, row *EntryRow) error {
+	e, readable := search.ReadStored(row.Entry)
+	if wanted, err := x.wants(ctx, row, e, readable); err != nil || !wanted {
 		return err
 	}
 	item := audit.Item{Owner: row.Owner, Seq: row.Seq, Index: row.Index, Commitment: row.Commitment, Entry: row.Entry, Salt: row.Salt}
 	if x.q.Format == report.Table {
-		x.line = report.AppendRow(x.line[:0], report.TableRow(item))
-	} else if x.line, err = report.AppendLine(x.line[:0], item); err != nil {
-		return err
+		x.line = report.AppendRow(x.line[:0], report.TableRow(item, e.Entry))
+	} else {
+		var err error
+		if x.line, err = report.AppendLine(x.line[:0], item); err != nil {
+			return err
+		}
 	}
 	if x.count++; x.first == 0 {
 		x.first = row.Seq
@@ -186,20 +189,15 @@ func (x *exporting) entry(ctx context.Context, row *EntryRow) (err error) {
 // wants reports whether an entry is of the time and matches the query. An
 // erased one matches the empty query only; one that cannot be read is exported
 // as it is: who verifies finds it.
-func (x *exporting) wants(ctx context.Context, row *EntryRow) (bool, error) {
-	if row.Entry == nil {
-		if !x.query.Empty() {
-			return false, nil
-		}
-		elsewhere, err := x.erasedElsewhere(ctx, row, x.q.From, x.q.To)
-		return !elsewhere, err
+func (x *exporting) wants(ctx context.Context, row *EntryRow, e search.Stored, readable bool) (bool, error) {
+	switch {
+	case readable:
+		return e.Matches(x.query, search.Range{From: x.q.From, To: x.q.To}), nil
+	case row.Entry != nil || !x.query.Empty():
+		return x.query.Empty(), nil
 	}
-	e, err := audit.ParseEntry(row.Entry)
-	if err != nil {
-		return x.query.Empty(), nil //nolint:nilerr // as said above
-	}
-	at, err := audit.ParseTime(e.Time)
-	return err == nil && search.Range{From: x.q.From, To: x.q.To}.Holds(at) && search.Match(&e, x.query), nil
+	elsewhere, err := x.erasedElsewhere(ctx, row, x.q.From, x.q.To)
+	return !elsewhere, err
 }
 
 // put writes bytes of an entry, 0 for what stands before all.

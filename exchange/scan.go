@@ -98,8 +98,32 @@ func timeOf(rows Reader, owner string, seq uint64) (time.Time, error) {
 }
 
 // scan reads a stretch page by page, each in a view of its own, so that no
-// snapshot is held and no writer waits, however long it takes or f blocks.
+// snapshot is held and no writer waits, however long it takes or f blocks. While
+// f has a page the next one is read.
 func (s *Service) scan(ctx context.Context, part stretch, f func(rows []EntryRow) error) error {
+	ahead, stop := context.WithCancel(ctx)
+	pages, failed := make(chan []EntryRow), error(nil)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer close(pages)
+		failed = s.readPages(ahead, part, pages)
+	})
+	defer reading.Wait()
+	defer stop()
+	for page := range pages {
+		if err := f(page); err != nil {
+			return err
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		runtime.Gosched() // requests first
+	}
+	return failed
+}
+
+// readPages reads a stretch as long as somebody takes its pages.
+func (s *Service) readPages(ctx context.Context, part stretch, pages chan<- []EntryRow) error {
 	for after := part.first - 1; after < part.last; {
 		var page []EntryRow
 		err := s.view(ctx, func(rows Reader) (err error) {
@@ -109,14 +133,12 @@ func (s *Service) scan(ctx context.Context, part stretch, f func(rows []EntryRow
 		if err != nil || len(page) == 0 {
 			return err
 		}
-		if err := f(page); err != nil {
-			return err
-		}
-		if err := context.Cause(ctx); err != nil {
-			return err
+		select {
+		case pages <- page:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 		after = page[len(page)-1].Seq
-		runtime.Gosched() // requests first
 	}
 	return nil
 }

@@ -69,49 +69,99 @@ func ParseLine(b []byte) (audit.Item, error) {
 	return i, nil
 }
 
-// tableColumns are those of an export as a table.
-var tableColumns = []string{"no", "time", "operation", "action", "outcome", "agency", "role", "identity", "officer", "justification", "case_ref", "package", "message_type",
-	"purpose", "urgency", "due_at", "crime_areas", "subject_categories", "special_categories", "minors", "handling", "conditions", "classification", "legal_basis", "transfer_basis",
-	"transfer_instrument", "assurances", "originators", "authorisations", "review_by", "erase_by", "from", "recipients", "decisions", "problem", "reason", "details", "count",
-	"consultation", "request", "relations", "samples", "index", "commitment", "erased", "shortened"}
+// tableColumn is a column of an export as a table: what stands in it of an
+// entry that can be read.
+type tableColumn struct {
+	name string
+	of   func(*audit.Entry) string
+}
+
+// tableColumns are those of an export as a table, between the entry's number
+// and what is known of its place.
+var tableColumns = []tableColumn{
+	{"time", func(e *audit.Entry) string { return e.Time }},
+	{"operation", func(e *audit.Entry) string { return e.Operation }},
+	{"action", func(e *audit.Entry) string { return e.Action }},
+	{"outcome", func(e *audit.Entry) string { return e.Outcome }},
+	{"agency", func(e *audit.Entry) string { return e.Actor.Agency }},
+	{"role", func(e *audit.Entry) string { return e.Actor.Role }},
+	{"identity", func(e *audit.Entry) string { return e.Actor.Identity }},
+	{"officer", func(e *audit.Entry) string { return e.Officer }},
+	{"justification", func(e *audit.Entry) string { return e.Justification }},
+	{"case_ref", func(e *audit.Entry) string { return e.CaseRef }},
+	{"package", func(e *audit.Entry) string { return e.Package }},
+	{"message_type", func(e *audit.Entry) string { return e.MessageType }},
+	{"purpose", func(e *audit.Entry) string { return e.Purpose }},
+	{"urgency", func(e *audit.Entry) string { return e.Urgency }},
+	{"due_at", func(e *audit.Entry) string { return e.DueAt }},
+	{"crime_areas", func(e *audit.Entry) string { return list(e.CrimeAreas) }},
+	{"subject_categories", func(e *audit.Entry) string { return list(e.SubjectCategories) }},
+	{"special_categories", func(e *audit.Entry) string { return list(e.SpecialCategories) }},
+	{"minors", func(e *audit.Entry) string { return e.Minors }},
+	{"handling", func(e *audit.Entry) string { return e.Handling }},
+	{"conditions", func(e *audit.Entry) string { return list(e.Conditions) }},
+	{"classification", func(e *audit.Entry) string { return e.Classification }},
+	{"legal_basis", func(e *audit.Entry) string { return list(e.LegalBasis) }},
+	{"transfer_basis", func(e *audit.Entry) string { return e.TransferBasis }},
+	{"transfer_instrument", func(e *audit.Entry) string { return e.TransferInstrument }},
+	{"assurances", func(e *audit.Entry) string { return list(e.Assurances) }},
+	{"originators", func(e *audit.Entry) string { return list(e.Originators) }},
+	{"authorisations", func(e *audit.Entry) string { return list(e.Authorisations) }},
+	{"review_by", func(e *audit.Entry) string { return e.ReviewBy }},
+	{"erase_by", func(e *audit.Entry) string { return e.EraseBy }},
+	{"from", func(e *audit.Entry) string { return e.From }},
+	{"recipients", func(e *audit.Entry) string { return list(e.Recipients) }},
+	{"decisions", func(e *audit.Entry) string { return decisions(e.Decisions) }},
+	{"problem", func(e *audit.Entry) string { return e.Problem }},
+	{"reason", func(e *audit.Entry) string { return e.Reason }},
+	{"details", func(e *audit.Entry) string { return table(e.Details) }},
+	{"count", func(e *audit.Entry) string { return counted(e.Count) }},
+	{"consultation", func(e *audit.Entry) string { return e.Consultation }},
+	{"request", func(e *audit.Entry) string { return e.Request }},
+	{"relations", func(e *audit.Entry) string { return relations(e.Relations) }},
+	{"samples", func(e *audit.Entry) string { return list(e.Samples) }},
+}
 
 // TableColumns are the columns of an export as a table.
-func TableColumns() []string { return slices.Clone(tableColumns) }
+func TableColumns() []string {
+	names := []string{"no"}
+	for _, c := range tableColumns {
+		names = append(names, c.name)
+	}
+	return append(names, "index", "commitment", "erased", "shortened")
+}
 
 // TableRow is an entry as a row of an export. Of an erased one there is its
-// place alone; one that cannot be read says so.
-func TableRow(i audit.Item) []string {
-	row := make([]string, len(tableColumns))
-	set := func(name, value string) { row[slices.Index(tableColumns, name)] = value }
-	set("no", strconv.FormatUint(i.Seq, 10))
-	set("index", strconv.FormatInt(i.Index, 10))
-	set("commitment", i.Commitment.String())
+// place alone; one that cannot be read, for which e is nil, says so.
+func TableRow(i audit.Item, e *audit.Entry) []string {
+	row := make([]string, 0, len(tableColumns)+5)
+	row = append(row, strconv.FormatUint(i.Seq, 10))
+	for _, c := range tableColumns {
+		cell := ""
+		switch {
+		case e != nil:
+			cell = c.of(e)
+		case i.Entry != nil && c.name == "outcome":
+			cell = "(cannot be read)"
+		}
+		row = append(row, cell)
+	}
+	erased, shortened := "", ""
 	if i.Entry == nil {
-		set("erased", "yes")
-		return row
+		erased = "yes"
 	}
-	e, err := audit.ParseEntry(i.Entry)
-	if err != nil {
-		set("outcome", "(cannot be read)")
-		return row
+	if e != nil {
+		shortened = list(slices.Sorted(maps.Keys(e.Truncated)))
 	}
-	for name, value := range map[string]string{"time": e.Time, "operation": e.Operation, "action": e.Action, "outcome": e.Outcome, "agency": e.Actor.Agency, "role": e.Actor.Role,
-		"identity": e.Actor.Identity, "officer": e.Officer, "justification": e.Justification, "case_ref": e.CaseRef, "package": e.Package, "message_type": e.MessageType,
-		"purpose": e.Purpose, "urgency": e.Urgency, "due_at": e.DueAt, "crime_areas": list(e.CrimeAreas), "subject_categories": list(e.SubjectCategories),
-		"special_categories": list(e.SpecialCategories), "minors": e.Minors, "handling": e.Handling, "conditions": list(e.Conditions), "classification": e.Classification,
-		"legal_basis": list(e.LegalBasis), "transfer_basis": e.TransferBasis, "transfer_instrument": e.TransferInstrument, "assurances": list(e.Assurances),
-		"originators": list(e.Originators), "authorisations": list(e.Authorisations), "review_by": e.ReviewBy, "erase_by": e.EraseBy, "from": e.From, "recipients": list(e.Recipients),
-		"decisions": decisions(e.Decisions), "problem": e.Problem, "reason": e.Reason, "details": table(e.Details), "consultation": e.Consultation, "request": e.Request,
-		"relations": relations(e.Relations), "samples": list(e.Samples)} {
-		set(name, value)
+	return append(row, strconv.FormatInt(i.Index, 10), i.Commitment.String(), erased, shortened)
+}
+
+// counted is a number, and nothing for none.
+func counted(n uint64) string {
+	if n == 0 {
+		return ""
 	}
-	if e.Count > 0 {
-		set("count", strconv.FormatUint(e.Count, 10))
-	}
-	if len(e.Truncated) > 0 {
-		set("shortened", list(slices.Sorted(maps.Keys(e.Truncated))))
-	}
-	return row
+	return strconv.FormatUint(n, 10)
 }
 
 func decisions(all []audit.Decision) string {

@@ -1,11 +1,6 @@
 package search
 
-import (
-	"encoding/json"
-	"slices"
-
-	"github.com/liaison-exchange/liaison/audit"
-)
+import "slices"
 
 // The sizes of blocks. A small one is made as soon as so many entries of an
 // owner are there; so many small ones that follow each other, from a multiple
@@ -37,34 +32,19 @@ func newBuilder(key *Key, size, stride int) *builder {
 // add puts an entry at a position; one that cannot be read leaves a hole, as
 // an erased one does: it matches nothing.
 func (b *builder) add(i int, entry []byte) {
-	e, at, ok := decode(entry)
+	e, ok := ReadStored(entry)
 	if !ok {
 		return
 	}
 	b.present.add(i)
-	b.times[i] = at
+	b.times[i] = e.millis
 	for _, f := range inOrder {
-		f.values(e, func(v string) {
+		f.values(e.Entry, func(v string) {
 			if v != "" {
 				b.put(f, v, i)
 			}
 		})
 	}
-}
-
-// decode reads an entry and its time. These bytes were written by Encode, of
-// which this is the quick reverse: what is shown is parsed strictly besides,
-// and whoever checks a log does that with all of it.
-func decode(entry []byte) (*audit.Entry, int64, bool) {
-	if len(entry) == 0 {
-		return nil, 0, false
-	}
-	var e audit.Entry
-	if err := json.Unmarshal(entry, &e); err != nil {
-		return nil, 0, false
-	}
-	at, err := audit.ParseTime(e.Time)
-	return &e, at.UnixMilli(), err == nil
 }
 
 func (b *builder) put(f *Field, v string, i int) {

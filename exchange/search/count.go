@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/liaison-exchange/liaison/audit"
 )
 
 // tally is what one worker has counted.
@@ -40,15 +38,15 @@ func (t *tally) add(o *tally) {
 }
 
 // entry counts one entry.
-func (t *tally) entry(e *audit.Entry, at int64) {
+func (t *tally) entry(e Stored) {
 	t.count++
 	for i, name := range t.Facets {
-		for _, v := range fields[name].of(e) {
+		for _, v := range fields[name].of(e.Entry) {
 			t.facets[i][v]++
 		}
 	}
 	if t.Histogram != "" {
-		t.bars[t.barOf(at).from]++
+		t.bars[t.barOf(e.millis).from]++
 	}
 }
 

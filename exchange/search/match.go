@@ -1,6 +1,7 @@
 package search
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -97,6 +98,36 @@ func checkYear(t time.Time, day bool, s string) (time.Time, bool, error) {
 		return time.Time{}, false, fmt.Errorf("%q is not a year that a log has", clip(s))
 	}
 	return t, day, nil
+}
+
+// Stored is an entry as a log keeps it, quickly read: what Encode wrote.
+type Stored struct {
+	*audit.Entry
+	millis int64
+}
+
+// ReadStored reads an entry and its time. It is the quick reverse of Encode,
+// and no check: what a search shows is parsed strictly besides, and whoever
+// verifies a log does that with all of it. Ok is false for what cannot be read,
+// and for an erased entry.
+func ReadStored(entry []byte) (e Stored, ok bool) {
+	if len(entry) == 0 {
+		return Stored{}, false
+	}
+	read := &audit.Entry{}
+	if err := json.Unmarshal(entry, read); err != nil {
+		return Stored{}, false
+	}
+	at, err := audit.ParseTime(read.Time)
+	if err != nil {
+		return Stored{}, false
+	}
+	return Stored{read, at.UnixMilli()}, true
+}
+
+// Matches reports whether the entry is within a range and matches a query.
+func (e Stored) Matches(q Query, r Range) bool {
+	return r.span().holds(e.millis) && Match(e.Entry, q)
 }
 
 // MatchBytes reports whether the bytes of an entry are within a range and

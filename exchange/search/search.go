@@ -192,12 +192,12 @@ func (s *searching) tail() error {
 
 // matches decides by the entry itself, and counts it.
 func (s *searching) matches(entry []byte) bool {
-	e, at, ok := decode(entry)
-	if !ok || !s.span.holds(at) || !Match(e, s.Query) {
+	e, ok := ReadStored(entry)
+	if !ok || !s.span.holds(e.millis) || !Match(e.Entry, s.Query) {
 		return false
 	}
 	if s.counts() {
-		s.tally.entry(e, at)
+		s.tally.entry(e)
 	}
 	return true
 }
