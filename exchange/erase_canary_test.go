@@ -20,6 +20,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // canary stands in all that a package and its entries keep of persons.
@@ -111,10 +112,7 @@ func plant(sign func(id, caseRef string) []byte, id string, marked bool, size in
 // does it with a store of full size.
 func TestErasedLeavesNothing(t *testing.T) {
 	t.Parallel()
-	packages := 1200
-	if os.Getenv("LIAISON_TORTURE") == "1" {
-		packages = 60_000
-	}
+	packages := torture.Size(1200, 60_000)
 	x := start(t)
 	p := x.Parts(exchangetest.PartsConfig{})
 	state := p.Dir

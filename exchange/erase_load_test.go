@@ -3,7 +3,6 @@ package exchange_test
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,16 +13,14 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // TestEraseWhileServing: a tenth of the log is erased while packages come in,
 // and none of them fails. LIAISON_TORTURE=1 does it with a million entries.
 func TestEraseWhileServing(t *testing.T) {
 	t.Parallel()
-	entries := 12_000
-	if os.Getenv("LIAISON_TORTURE") == "1" {
-		entries = 1_000_000
-	}
+	entries := torture.Size(12_000, 1_000_000)
 	x := start(t)
 	p := x.Parts(exchangetest.PartsConfig{})
 	day := 24 * time.Hour

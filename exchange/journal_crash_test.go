@@ -19,6 +19,7 @@ import (
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // A crash is a child process, this test binary itself, that commits until it
@@ -192,11 +193,7 @@ func goesOn(t *testing.T, l ledger, receipts []audit.Receipt) {
 // TestJournalKilledUnderLoad kills a ledger five times at random moments.
 // LIAISON_TORTURE=1 does it to forty ledgers: 200 kills.
 func TestJournalKilledUnderLoad(t *testing.T) {
-	ledgers := 1
-	if os.Getenv("LIAISON_TORTURE") == "1" {
-		ledgers = 40
-	}
-	for i := range ledgers {
+	for i := range torture.Size(1, 40) {
 		t.Run(fmt.Sprint(i), killFiveTimes)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // asProcess makes this test binary the program itself, so that a test can
@@ -63,10 +64,7 @@ func newClient(t *testing.T, w *demo.World, agency, role string) *client.Client 
 // every package that was answered is there once, with every receipt that
 // ever left, and no log has a gap. LIAISON_TORTURE makes it 200 kills.
 func TestKillUnderLoad(t *testing.T) {
-	kills := 5
-	if os.Getenv("LIAISON_TORTURE") != "" {
-		kills = 200
-	}
+	kills := torture.Size(5, 200)
 	w, err := demo.Build(demo.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,7 @@ var rooms = []room{
 	{"exchange/exchangetest", everything, "a whole exchange inside a test"},
 	{"exchange/exchangetest/bounds", everything, "floods on the program as a process; tests only"},
 	{"exchange/exchangetest/attack", everything, "attacks on a whole exchange; tests only"},
+	{"exchange/exchangetest/torture", nil, "how much a test tries; tests only"},
 	{"exchange/exchangetest/authorization", everything, "a second opinion on who may see and do what; tests only"},
 
 	{"cmd/liaison", everything, "commands over all rooms"},
@@ -65,7 +66,7 @@ var rooms = []room{
 }
 
 // forTests are rooms that the tests of every room may import, of leaves too.
-var forTests = []string{"exchange/exchangetest", "certs/certstest", "exchange/ratelimit/redistest", "policy/library", "policy/jurisdictions"}
+var forTests = []string{"exchange/exchangetest", "exchange/exchangetest/torture", "certs/certstest", "exchange/ratelimit/redistest", "policy/library", "policy/jurisdictions"}
 
 // noRooms are names that say nothing: what would lie in such a room belongs
 // into the room that uses it.

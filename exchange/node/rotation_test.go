@@ -20,6 +20,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 	"github.com/liaison-exchange/liaison/exchange/node"
 )
 
@@ -50,10 +51,7 @@ const rotating = "ee/pbgb"
 // Everything that expires is replaced while units send, and no request fails
 // (row M15 of the attack catalogue).
 func TestRotationUnderLoad(t *testing.T) {
-	rotations, senders := 5, 4
-	if os.Getenv("LIAISON_TORTURE") != "" {
-		rotations, senders = 20, 16
-	}
+	rotations, senders := torture.Size(5, 20), torture.Size(4, 16)
 	r := &rotation{t: t, Exchange: exchangetest.New(t)}
 	r.moved = sync.NewCond(&r.mu)
 	r.readEncryption()

@@ -14,6 +14,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // TestConfusion sends everything that is signed, sealed or published as
@@ -26,7 +27,7 @@ func TestConfusion(t *testing.T) {
 	slots := confusionSlots(k)
 	for n, thing := range slices.Sorted(maps.Keys(things)) {
 		for i, s := range slots {
-			if s.name == thing || (i+n)%2 > 0 && !torture() {
+			if s.name == thing || (i+n)%2 > 0 && !torture.On() {
 				continue
 			}
 			a.run(attack{row: "J36", name: thing + " as " + s.name, from: s.from, want: s.want, make: func(a *arena) request { return s.make(a, things[thing]) }})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/liaison-exchange/liaison/exchange/api"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // TestJSON: one reading of every text: no name twice, none that is unknown or
@@ -113,7 +114,7 @@ func mutations(c carrier, text string) (all []attack) {
 // another one in another run.
 func each(n int, all []attack) (some []attack) {
 	for i, c := range all {
-		if i%n == 0 || torture() {
+		if i%n == 0 || torture.On() {
 			some = append(some, c)
 		}
 	}

@@ -3,18 +3,17 @@ package attack_test
 import (
 	"flag"
 	"os"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 func TestMain(m *testing.M) {
 	bait = newLure()
-	checks := "40"
-	if torture() {
-		checks = "5000"
-	}
-	if err := flag.Set("rapid.checks", checks); err != nil {
+	if err := flag.Set("rapid.checks", strconv.Itoa(torture.Size(40, 5000))); err != nil {
 		panic(err)
 	}
 	code := m.Run()
@@ -27,6 +26,3 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
-
-// torture says that there is time for the long forms.
-func torture() bool { return os.Getenv("LIAISON_TORTURE") == "1" }

@@ -19,6 +19,7 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // The lengths of the walk. A world is left after a while, so that its state
@@ -34,7 +35,7 @@ const (
 func TestModel(t *testing.T) {
 	t.Parallel()
 	worlds, steps := 2, 1000
-	if os.Getenv("LIAISON_TORTURE") == "1" {
+	if torture.On() {
 		worlds, steps = tortureSteps/worldSteps, worldSteps
 	}
 	seeds := make([]uint64, worlds)

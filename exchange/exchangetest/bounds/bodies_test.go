@@ -19,6 +19,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // endless is a body that never ends.
@@ -40,10 +41,7 @@ type body struct {
 // are packed or are bombs are refused for little memory, some of each at once.
 func TestBodies(t *testing.T) {
 	s := besiege(t, nil, nil)
-	at := 4
-	if torture {
-		at = 128
-	}
+	at := torture.Size(4, 128)
 	cases := s.bodies()
 	s.Attr("cases", strconv.Itoa(len(cases)))
 	all := s.in(t)

@@ -26,6 +26,7 @@ import (
 	"github.com/liaison-exchange/liaison/cmd/liaison/demo"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 	"github.com/liaison-exchange/liaison/exchange/node"
 	"github.com/liaison-exchange/liaison/exchange/server"
 )
@@ -56,19 +57,12 @@ const patience = 6 * time.Minute
 
 const mib = 1 << 20
 
-var torture = os.Getenv("LIAISON_TORTURE") != ""
-
 // many is how many of each there are. The long form has the limits that a
 // server has by default; the ordinary one reaches smaller ones with fewer.
-func many() int {
-	if torture {
-		return 10000
-	}
-	return 300
-}
+func many() int { return torture.Size(300, 10_000) }
 
 func limits() node.Limits {
-	if torture {
+	if torture.On() {
 		return node.Limits{}
 	}
 	return node.Limits{

@@ -23,6 +23,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/envelope"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 	"github.com/liaison-exchange/liaison/exchange/node"
 	"github.com/liaison-exchange/liaison/exchange/store"
 )
@@ -34,7 +35,7 @@ import (
 func TestEraseWhileServing(t *testing.T) {
 	t.Parallel()
 	entries, quiet := 20_000, time.Second
-	if torture {
+	if torture.On() {
 		entries, quiet = 1_000_000, 20*time.Second
 	}
 	w, err := demo.Build(demo.Config{Dir: t.TempDir()})

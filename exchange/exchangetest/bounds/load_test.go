@@ -20,6 +20,7 @@ import (
 	"github.com/liaison-exchange/liaison/exchange"
 	"github.com/liaison-exchange/liaison/exchange/api"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 	"github.com/liaison-exchange/liaison/exchange/node"
 )
 
@@ -56,16 +57,13 @@ func TestOneAtAHundredTimes(t *testing.T) {
 		c.Limits = node.Limits{Agencies: map[string]map[string]node.Rate{
 			worker: unlimited(), "it/dcpc": {exchange.LimitPackages: {Quota: limit, Window: node.Duration(time.Minute)}}}}
 	}, nil)
-	times := 1
-	if torture {
-		times = 3
-	}
 	dcpc := &http.Client{Transport: &http.Transport{TLSClientConfig: s.identity("it/dcpc", certs.RoleUnit), ForceAttemptHTTP2: true}}
 	t.Cleanup(dcpc.CloseIdleConnections)
 	sealed := s.sealed()
 	media, form := exchangetest.Form([]exchangetest.Part{{Name: api.PartManifest, Media: api.MediaJOSE, Body: sealed.Manifest},
 		{Name: api.PartStatement, Media: api.MediaJOSE, Body: sealed.Statement}, {Name: api.PartContent, Media: api.MediaJOSEJSON, Body: sealed.Content}})
 	posts, refused := 0, s.Metrics()[`liaison_http_limited_total{limit="packages"}`]
+	times := torture.Size(1, 3)
 	for range times {
 		s.load("alone", "--rate", "50")
 		a := s.attack(map[string]flow{"a hundred times the limit": {100 * limit / 60, func(a *attack, _ int) { a.ask(dcpc, http.MethodPost, api.RoutePackages, media, form) }}})
@@ -94,14 +92,10 @@ func unlimited() map[string]node.Rate {
 // load runs `liaison loadtest` as a unit of the worker.
 func (s *siege) load(how string, flags ...string) {
 	s.Helper()
-	packages := 200
-	if torture {
-		packages = 5000
-	}
 	cpu := s.Metrics()["process_cpu_seconds_total"]
 	begun := time.Now()
 	out, err := s.liaison(append([]string{"loadtest", "--json", "--profile", s.world.Profile(worker, certs.RoleUnit), "--clients", "16",
-		"--packages", strconv.Itoa(packages), "--duration", "5m", "--admin", "http://" + s.Admin}, flags...)...)
+		"--packages", strconv.Itoa(torture.Size(200, 5000)), "--duration", "5m", "--admin", "http://" + s.Admin}, flags...)...)
 	if err != nil {
 		s.Fatalf("%s: %v", how, err)
 	}
