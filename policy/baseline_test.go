@@ -38,7 +38,7 @@ var baselineSet = sync.OnceValues(func() (*Set, error) {
 		}
 		in.Rules[j] = Source{Status: Sample, Files: files}
 	}
-	return Build(in)
+	return onSamples(in)
 })
 
 // baselineCase is a request that a rule of the baseline answers with a code, and one, as like it as can be, that it does

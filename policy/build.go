@@ -38,7 +38,7 @@ func BuildOn(before *Set, in Inputs) (*Set, error) {
 const buildTimeout = 2 * time.Minute
 
 func newBuilder(in Inputs) *builder {
-	return &builder{ctx: context.Background(), in: in, found: &findings{}, set: &Set{
+	return &builder{ctx: context.Background(), in: in, shipped: shipped(), found: &findings{}, set: &Set{
 		memo: newMemo(memoSize), declared: map[string]*Declared{}, layers: map[string]map[string]*layer{}, samples: map[string]bool{},
 		revisions: map[string]string{}, sources: map[string]Source{},
 	}}
@@ -47,6 +47,10 @@ func newBuilder(in Inputs) *builder {
 func build(ctx context.Context, before *Set, in Inputs) (*Set, error) {
 	b := newBuilder(in)
 	b.ctx, b.before = ctx, before
+	return b.build()
+}
+
+func (b *builder) build() (*Set, error) {
 	for _, step := range []func() error{b.data, b.baseline, b.jurisdictions} {
 		if err := step(); err != nil {
 			return nil, err
@@ -67,14 +71,39 @@ func (b *builder) inTime() error {
 }
 
 type builder struct {
-	ctx    context.Context // of all steps together
-	in     Inputs
-	before *Set // nil: nothing is taken over
-	set    *Set
-	common *unit
-	bases  map[string]*documents // of the archetypes
-	mu     sync.Mutex            // found, set.layers
-	found  *findings
+	ctx     context.Context // of all steps together
+	in      Inputs
+	before  *Set              // nil: nothing is taken over
+	shipped map[string]string // revisions of inputs whose tests and worst case are behind them, by input name
+	set     *Set
+	common  *unit
+	bases   map[string]*documents // of the archetypes
+	mu      sync.Mutex            // found, set.layers
+	found   *findings
+}
+
+// shipped are the revisions of what this program brings with it. Its own tests ran the tests and the worst case of each
+// (TestSamplesBuild): to do so again at every start says nothing new, and takes longer than all the rest.
+var shipped = sync.OnceValue(func() map[string]string {
+	in := Samples()
+	revisions := map[string]string{"common": in.Common.Revision()}
+	for j, s := range in.Declared {
+		revisions["declared/"+j] = s.Revision()
+	}
+	for j, s := range in.Rules {
+		revisions["rules/"+j] = s.Revision()
+	}
+	return revisions
+})
+
+// isTested tells whether tests and worst case of a jurisdiction, of common if j is empty, are behind them: they rest on
+// these inputs and on nothing else.
+func (b *builder) isTested(j string) bool {
+	names := []string{"common"}
+	if j != "" {
+		names = append(names, "declared/"+j, "rules/"+j)
+	}
+	return b.in.tested || !slices.ContainsFunc(names, func(name string) bool { return b.shipped[name] == "" || b.shipped[name] != b.set.revisions[name] })
 }
 
 // data takes the sources and reads everything that is not Rego.
@@ -327,7 +356,7 @@ func (b *builder) compileJurisdiction(j string, f *findings) map[string]*layer {
 			u.addErrors("", err)
 			return nil
 		}
-		local := &builder{ctx: b.ctx, in: b.in, set: b.set, common: b.common, bases: b.bases, found: f}
+		local := &builder{ctx: b.ctx, in: b.in, shipped: b.shipped, set: b.set, common: b.common, bases: b.bases, found: f}
 		local.runTests(u, modules, j)
 		local.checkSteps(u.input, j, slices.Collect(maps.Values(layers))...)
 	}

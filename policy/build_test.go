@@ -12,9 +12,50 @@ import (
 	"testing"
 )
 
+// TestSamplesBuild checks what this program brings as it would check what came from somebody else: with tests and worst
+// case, which no start of it repeats.
 func TestSamplesBuild(t *testing.T) {
-	if _, err := Build(Samples()); err != nil {
+	b := newBuilder(Samples())
+	b.shipped = nil
+	if _, err := b.build(); err != nil {
 		t.Fatal(err)
+	}
+	for _, j := range append(sortedKeys(b.in.Rules), "") {
+		if b.isTested(j) {
+			t.Errorf("the tests of %q were not run", j)
+		}
+	}
+}
+
+// TestShippedIsTested: only what is as this program brings it, with common as it brings it, is not tested again.
+func TestShippedIsTested(t *testing.T) {
+	tested := func(in Inputs) (ee, lv, common bool) {
+		b := newBuilder(in)
+		if err := b.data(); err != nil {
+			t.Fatal(err)
+		}
+		return b.isTested("ee"), b.isTested("lv"), b.isTested("")
+	}
+	for name, c := range map[string]struct {
+		in             Inputs
+		ee, lv, common bool
+	}{
+		"as it is":       {Samples(), true, true, true},
+		"other rules":    {edited(t, Samples(), "rules/ee", "send.rego", "default allow", "# another\ndefault allow"), false, true, true},
+		"another test":   {edited(t, Samples(), "rules/ee", "ee_test.rego", "test_", "test_another_"), false, true, true},
+		"declared":       {edited(t, Samples(), "declared/ee", "declared.json", "{", "{ "), false, true, true},
+		"another common": {edited(t, Samples(), "common", "facts.json", "{", "{ "), false, false, false},
+	} {
+		if ee, lv, common := tested(c.in); ee != c.ee || lv != c.lv || common != c.common {
+			t.Errorf("%s: behind them are the tests of ee %v, lv %v, common %v", name, ee, lv, common)
+		}
+	}
+	nobody := Samples()
+	nobody.Rules["xx"] = nobody.Rules["ee"] // somebody whom this program does not bring
+	nobody.Declared["xx"] = Source{Status: Sample, Files: map[string][]byte{declaredFile: []byte(strings.ReplaceAll(string(nobody.Declared["ee"].Files[declaredFile]), `"ee`, `"xx`))}}
+	b := newBuilder(nobody)
+	if b.data() != nil || b.isTested("xx") {
+		t.Errorf("a jurisdiction that this program does not bring counts as tested: %v", b.found.list)
 	}
 }
 
@@ -259,13 +300,18 @@ func inheritsAll(t *testing.T, src Source) bool {
 // TestBuildOn: what did not change is taken over, all else is checked again, and the Set is what Build makes of the same
 // inputs.
 func TestBuildOn(t *testing.T) {
-	before := sampleSet(t)
-	changed := func(input, file, old, text string) Inputs { return edited(t, Samples(), input, file, old, text) }
+	few := Samples() // more would only take longer
+	few.Rules = map[string]Source{"ee": few.Rules["ee"], "lv": few.Rules["lv"], "it": few.Rules["it"]}
+	before, err := onSamples(few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := func(input, file, old, text string) Inputs { return edited(t, few, input, file, old, text) }
 	for name, c := range map[string]struct {
 		in          Inputs
 		pkg, ee, lv bool // taken over
 	}{
-		"nothing":       {Samples(), true, true, true},
+		"nothing":       {few, true, true, true},
 		"rules":         {changed("rules/ee", "send.rego", "default allow", "# another\ndefault allow"), true, false, true},
 		"a declaration": {changed("declared/ee", "declared.json", "{", "{ "), true, false, true},
 		"common":        {changed("common", "pkg.rego", "default allow", "# another\ndefault allow"), false, false, false},

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 // explain decides a request and explains the first decision.
@@ -95,7 +97,7 @@ func TestExplain(t *testing.T) {
 // decision, each with a rule of a file and at least one condition.
 func TestExplainSaysWhatWasDecided(t *testing.T) {
 	c, e := newCorpus(t, sampleSet(t), 11), sampleEngine(t)
-	for range 60 {
+	for range torture.Size(20, 200) {
 		ds, err := e.Decide(t.Context(), c.request(t))
 		if err != nil {
 			t.Fatal(err)

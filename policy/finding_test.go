@@ -25,7 +25,7 @@ func refusal(t *testing.T, input, file, text string) []Finding {
 	} else {
 		in.Rules[inputOwner(input)] = src
 	}
-	_, err := Build(in)
+	_, err := onSamples(in)
 	var refused *BuildError
 	if !errors.As(err, &refused) {
 		t.Fatalf("built: %v", err)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/liaison-exchange/liaison/exchange/exchangetest/torture"
 )
 
 var update = flag.Bool("update", false, "write the grids anew")
@@ -298,7 +300,7 @@ var leverSet = sync.OnceValues(func() (*Set, error) {
 			"send.rego": []byte(tableRules(j, "send", 0)), "receive.rego": []byte(tableRules(j, "receive", 1)), "onward.rego": []byte(tableRules(j, "onward", 2)),
 		}}
 	}
-	return Build(in)
+	return onSamples(in)
 })
 
 // strictest is the strictest of what common says and of what the letters of two layers stand for.
@@ -316,21 +318,24 @@ func strictest(verdict, letters string) string {
 }
 
 // TestWhoeverDenies: between any two of the sixteen, whatever common says of their package, the strictest of common, the
-// sender's and the recipient's rules decides.
+// sender's and the recipient's rules decides. Of what two can say, each pair says a third; in the long form, all.
 func TestWhoeverDenies(t *testing.T) {
 	s, err := leverSet()
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]int{}
-	for _, from := range s.Jurisdictions() {
-		for _, to := range s.Jurisdictions() {
+	seen, part := map[string]int{}, torture.Size(3, 1)
+	for i, from := range s.Jurisdictions() {
+		for k, to := range s.Jurisdictions() {
 			if from == to {
 				continue
 			}
 			for _, g := range grids[:2] {
 				base := baselineVerdict(t, s, pair(t, s, from, to, g.changes))
-				for _, row := range []string{"aa", "ap", "ad", "pa", "pp", "pd", "da", "dp", "dd", "sa", "as", "ua", "au"} {
+				for n, row := range []string{"aa", "ap", "ad", "pa", "pp", "pd", "da", "dp", "dd", "sa", "as", "ua", "au"} {
+					if (i+k+n)%part > 0 {
+						continue
+					}
 					d := decideWith(t, s, pair(t, s, from, to, and(g.changes, meta{"case_ref": row + "a"})))
 					if want := strictest(base, row); d.Verdict != want {
 						t.Errorf("%s to %s: common says %s, the two %s: %s, want %s", from, to, base, row, d.Verdict, want)

@@ -30,7 +30,7 @@ func withRules(files map[string]string) Inputs {
 
 func findingsOf(t *testing.T, in Inputs) []Finding {
 	t.Helper()
-	s, err := Build(in)
+	s, err := onSamples(in)
 	if err == nil {
 		return nil
 	}
@@ -218,7 +218,7 @@ func slowRules() Inputs {
 
 // TestDeadline: rules that do not end are cut; that is an engine failure, neither a permission nor a denial.
 func TestDeadline(t *testing.T) {
-	s, err := Build(slowRules())
+	s, err := onSamples(slowRules())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestEngineFailuresPermitNothing(t *testing.T) {
 			"lib.rego":  "package jurisdiction.ee.lib\n\ndefault level := 0\n\nlevel := 1 if input.claimed.case_ref == \"LOOP\"\n\nlevel := 2 if input.claimed.language == \"en\"\n",
 		},
 	} {
-		s, err := Build(withRules(files))
+		s, err := onSamples(withRules(files))
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -273,7 +273,7 @@ func TestSendLooksAtRecipient(t *testing.T) {
 		imported + deny + `lib.bad`: true, imported + deny + `lib.at(input) == "lv"`: true, sendHead + deny + `input.recipient.jurisdiction == "lv"`: true,
 		sendHead + deny + `input.claimed.language == "lv"`: false,
 	} {
-		s, err := Build(withRules(map[string]string{"send.rego": rule, "lib.rego": lib}))
+		s, err := onSamples(withRules(map[string]string{"send.rego": rule, "lib.rego": lib}))
 		if err != nil {
 			t.Fatal(rule, err)
 		}

@@ -31,7 +31,7 @@ advise contains x if some x in base.advise
 func TestInheritance(t *testing.T) {
 	in := withRules(map[string]string{"send.rego": sendHead, "receive.rego": inheriting})
 	in.Rules["ua"] = Samples().Rules["ua"]
-	set, err := Build(in)
+	set, err := onSamples(in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func TestTreatyOfBoth(t *testing.T) {
 			}
 			in.Declared[side] = Source{Status: Sample, Files: map[string][]byte{declaredFile: []byte(changed)}}
 			in.Rules = map[string]Source{"ee": in.Rules["ee"], "ua": in.Rules["ua"]}
-			set, err := Build(in)
+			set, err := onSamples(in)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -49,7 +49,7 @@ func (b *testBudget) check(ctx context.Context) error {
 
 // runTests compiles the unit's tests with its rules and runs them; each that does not pass is a finding.
 func (b *builder) runTests(u *unit, modules map[string]*ast.Module, j string) {
-	if len(u.testing) == 0 || b.in.tested {
+	if len(u.testing) == 0 || b.isTested(j) {
 		return
 	}
 	all := maps.Clone(modules)

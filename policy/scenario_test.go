@@ -24,6 +24,16 @@ func sampleSet(t testing.TB) *Set {
 	return s
 }
 
+// onSamples builds inputs of which most are the samples': those are compiled and tested once for all tests. TestBuildOn
+// shows that Build makes the same of them.
+func onSamples(in Inputs) (*Set, error) {
+	before, err := samples()
+	if err != nil {
+		return nil, err
+	}
+	return BuildOn(before, in)
+}
+
 // sampleEngine has a generous deadline: what is tested is the verdict, on machines under load too.
 func sampleEngine(t testing.TB) *Engine {
 	t.Helper()

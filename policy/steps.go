@@ -30,7 +30,7 @@ func (c *stepCounter) TraceEvent(topdown.Event) {
 
 // checkSteps refuses a layer that takes too many steps, or fails, on the worst-case corpus.
 func (b *builder) checkSteps(input, j string, layers ...*layer) {
-	if b.in.tested {
+	if b.isTested(j) {
 		return
 	}
 	corpus := b.set.corpus(j)

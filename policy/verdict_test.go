@@ -35,7 +35,7 @@ var tableSet = sync.OnceValues(func() (*Set, error) {
 			"send.rego": []byte(tableRules(j, "send", 0)), "receive.rego": []byte(tableRules(j, "receive", 1)), "onward.rego": []byte(tableRules(j, "onward", 2)),
 		}}
 	}
-	return Build(in)
+	return onSamples(in)
 })
 
 // TestVerdictTable: all that three layers can say, and the baseline beside them.
@@ -187,7 +187,7 @@ func TestNoticesAreSmall(t *testing.T) {
 func TestMissingRules(t *testing.T) {
 	in := Samples()
 	in.Rules = map[string]Source{"ee": in.Rules["ee"]}
-	set, err := Build(in)
+	set, err := onSamples(in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ var nationalSets = sync.OnceValues(func() ([]*Set, error) {
 			}
 			in.Rules[j] = Source{Files: files, Status: Sample}
 		}
-		s, err := Build(in)
+		s, err := onSamples(in)
 		if err != nil {
 			return nil, err
 		}
