@@ -128,5 +128,5 @@ var buildOther = sync.OnceValues(func() (*policy.Set, error) {
 	ee.Files["send.rego"] = append(bytes.Clone(ee.Files["send.rego"]), []byte("\n# The next revision.\n")...)
 	delete(ee.Files, "ee_test.rego")
 	in.Rules["ee"] = ee
-	return policy.Build(in)
+	return buildOnSamples(in)
 })

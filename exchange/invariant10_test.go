@@ -2,6 +2,8 @@ package exchange_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,8 +53,8 @@ func replayed(t *testing.T, r exchange.Reader) (actions map[string]int) {
 				t.Fatalf("%s of decision %s is not kept: %v", name, row.ID, err)
 			}
 			var src policy.Source
-			if err := json.Unmarshal(kept.Body, &src); err != nil {
-				t.Fatal(err)
+			if err := json.Unmarshal(kept.Body, &src); err != nil || src.Revision() != revision {
+				t.Fatalf("%s of decision %s is kept as another: %v", name, row.ID, err)
 			}
 			switch kept.Kind {
 			case "common":
@@ -63,7 +65,7 @@ func replayed(t *testing.T, r exchange.Reader) (actions map[string]int) {
 				in.Rules[kept.Jurisdiction] = src
 			}
 		}
-		set, err := policy.Rebuild(in)
+		set, err := rebuilt(was.Revisions, in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,6 +90,35 @@ func replayed(t *testing.T, r exchange.Reader) (actions map[string]int) {
 	return actions
 }
 
+// sets are those that were rebuilt, by the revisions that they were built from.
+var sets sync.Map
+
+// rebuilt builds a set of kept inputs from nothing, once for the same revisions: replayed has seen that the inputs are theirs.
+func rebuilt(revisions map[string]string, in policy.Inputs) (*policy.Set, error) {
+	one := sync.OnceValues(func() (*policy.Set, error) { return policy.Rebuild(in) })
+	kept, _ := sets.LoadOrStore(fmt.Sprint(revisions), one) // a map is printed in order
+	return kept.(func() (*policy.Set, error))()
+}
+
+// buildOnSamples builds inputs of which most are the samples', which all tests
+// have built already.
+func buildOnSamples(in policy.Inputs) (*policy.Set, error) {
+	samples, err := exchangetest.Policies()
+	if err != nil {
+		return nil, err
+	}
+	return policy.BuildOn(samples, in)
+}
+
+func onSamples(t testing.TB, in policy.Inputs) *policy.Set {
+	t.Helper()
+	set, err := buildOnSamples(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
 // otherRules are the samples with rules of Latvia that refuse everything, and
 // with Estonia's declaration changed.
 func otherRules(t *testing.T) *policy.Set {
@@ -98,11 +129,7 @@ func otherRules(t *testing.T) *policy.Set {
 		"send.rego": []byte("package jurisdiction.lv.send\n\ndefault allow := false\n"), "onward.rego": []byte("package jurisdiction.lv.onward\n\ndefault allow := false\n")}
 	lv.Seq++
 	in.Rules["lv"] = lv
-	set, err := policy.Build(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
+	return onSamples(t, in)
 }
 
 // TestInvariant10ADecisionCanBeReplayed: the same input, revisions and engine

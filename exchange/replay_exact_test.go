@@ -91,11 +91,7 @@ func shorterInLatvia(t testing.TB) *policy.Set {
 	delete(lv.Files, "lv_test.rego")
 	lv.Seq++
 	in.Rules["lv"] = lv
-	set, err := policy.Build(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
+	return onSamples(t, in)
 }
 
 // slowly decides all anew, as a whole, and counts.

@@ -186,11 +186,7 @@ func inEstonia(t testing.TB, send string) *policy.Set {
 	delete(ee.Files, "ee_test.rego")
 	ee.Seq++
 	in.Rules["ee"] = ee
-	set, err := policy.Build(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
+	return onSamples(t, in)
 }
 
 // TestReplayAfterAnActivation: what is other than recorded because of the rules

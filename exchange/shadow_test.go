@@ -290,10 +290,7 @@ func TestShadowOfADraftThatDoesNotBuild(t *testing.T) {
 	common.Files = maps.Clone(common.Files)
 	common.Files["lib.rego"] = append(bytes.Clone(common.Files["lib.rego"]), "\n# METADATA\n# title: What this story needs\nin_story if input.claimed.language == \"en\"\n"...)
 	in.Common = common
-	with, err := policy.Build(in)
-	if err != nil {
-		t.Fatal(err)
-	}
+	with := onSamples(t, in)
 	if err := s.p.Service.Activate(t.Context(), with); err != nil {
 		t.Fatal(err)
 	}
