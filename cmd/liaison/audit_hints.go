@@ -1,12 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 	_ "time/tzdata" // hours are those of the agency's clock, also where the machine knows no time zones
 
@@ -15,24 +12,6 @@ import (
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/search"
-)
-
-// hint is something that a reviewer may want to look at, and why.
-type hint struct {
-	Kind  string `json:"kind"`
-	About string `json:"about"` // an officer or a unit
-	Why   string `json:"why"`
-	Query string `json:"query"` // shows the entries
-	Zone  string `json:"zone"`  // of its hours and days
-}
-
-// When something is worth a hint.
-const (
-	hintHistory = 20  // entries before somebody has a habit
-	hintVolume  = 10  // entries of a day before it is many
-	hintTimes   = 3   // so many times the busiest day, or the usual rate
-	hintSends   = 5   // packages before a rate says something
-	hintDenied  = 0.3 // rate of denials
 )
 
 func newAuditHints(env *environment) *cobra.Command {
@@ -133,7 +112,8 @@ func (s *searching) hints(ctx context.Context, c *client.Client, clock *time.Loc
 		return usageError(err, "give --history a shorter time")
 	}
 	s.times = both
-	var earlier, now []audit.Entry
+	was, is := newHabits(clock), newHabits(clock)
+	is.reasons = map[string]map[string]int{}
 	bar := s.env.progress("reading", false)
 	for item, err := range c.Searched(ctx, consultation.ID, client.SearchInput{Owner: s.owner, Query: s.query.String(), From: past, To: s.input.To, Limit: 200}) {
 		if err != nil {
@@ -143,16 +123,20 @@ func (s *searching) hints(ctx context.Context, c *client.Client, clock *time.Loc
 		if err != nil {
 			return verificationError(fmt.Errorf("entry %d: %w", item.Seq, err), "run liaison audit verify: it tells everything that is wrong with the log")
 		}
-		if at, err := audit.ParseTime(e.Time); err == nil && at.Before(began) {
-			earlier = append(earlier, e)
-		} else {
-			now = append(now, e)
+		at, err := audit.ParseTime(e.Time)
+		if err != nil {
+			return verificationError(fmt.Errorf("entry %d: %w", item.Seq, err), "run liaison audit verify: it tells everything that is wrong with the log")
 		}
-		bar.set(int64(len(earlier)+len(now)), -1)
+		if at.Before(began) {
+			was.add(&e, at)
+		} else {
+			is.add(&e, at)
+		}
+		bar.set(int64(was.entries+is.entries), -1)
 	}
 	bar.end()
 	t := s.env.output().table("KIND", "ABOUT", "WHY", "QUERY")
-	all := hintsOf(earlier, now, clock, repeat)
+	all := hintsOf(was, is, repeat)
 	for _, h := range all {
 		t.row(h, h.Kind, h.About, h.Why, h.Query)
 	}
@@ -160,146 +144,6 @@ func (s *searching) hints(ctx context.Context, c *client.Client, clock *time.Loc
 		return err
 	}
 	_, err = fmt.Fprintf(s.env.Stderr, "%s of officers since %s, compared with %s before: %s\n",
-		entries(uint64(len(now))), audit.FormatTime(began), entries(uint64(len(earlier))), number(len(all), "hint"))
+		entries(is.entries), audit.FormatTime(began), entries(was.entries), number(len(all), "hint"))
 	return err
-}
-
-// habit is what somebody did in a time.
-type habit struct {
-	entries int
-	hours   [24]int
-	days    map[string]int
-	sends   int
-	denied  int
-	to      map[string]int
-	reasons map[string]int
-}
-
-func habits(all []audit.Entry, clock *time.Location, who func(*audit.Entry) string) map[string]*habit {
-	by := map[string]*habit{}
-	for i := range all {
-		e := &all[i]
-		name := who(e)
-		at, err := audit.ParseTime(e.Time)
-		if name == "" || err != nil {
-			continue
-		}
-		at = at.In(clock)
-		h := by[name]
-		if h == nil {
-			h = &habit{days: map[string]int{}, to: map[string]int{}, reasons: map[string]int{}}
-			by[name] = h
-		}
-		h.entries++
-		h.hours[at.Hour()]++
-		h.days[at.Format(time.DateOnly)]++
-		h.reasons[e.Justification]++
-		if e.Action == "package.send" {
-			h.sends++
-			if e.Outcome == "denied" {
-				h.denied++
-			}
-			for _, r := range e.Recipients {
-				h.to[r]++
-			}
-		}
-	}
-	return by
-}
-
-// hintsOf compares officers and units with their own history.
-func hintsOf(earlier, now []audit.Entry, clock *time.Location, repeat int) []hint {
-	officer := func(e *audit.Entry) string { return e.Officer }
-	unit := func(e *audit.Entry) string { return e.Actor.Identity }
-	var all []hint
-	was, is := habits(earlier, clock, officer), habits(now, clock, officer)
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		all = append(all, hoursOf(name, was[name], is[name], clock)...)
-		all = append(all, volumeOf(name, was[name], is[name], clock)...)
-		all = append(all, reasonsOf(name, is[name], repeat)...)
-	}
-	was, is = habits(earlier, clock, unit), habits(now, clock, unit)
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		all = append(all, recipientsOf(name, was[name], is[name])...)
-		all = append(all, denialsOf(name, was[name], is[name])...)
-	}
-	for i := range all {
-		all[i].Zone = clock.String()
-	}
-	return all
-}
-
-func hoursOf(name string, was, is *habit, clock *time.Location) (all []hint) {
-	if was == nil || was.entries < hintHistory {
-		return nil
-	}
-	for hour, n := range is.hours {
-		if n > 0 && was.hours[hour]+was.hours[(hour+1)%24]+was.hours[(hour+23)%24] == 0 {
-			all = append(all, hint{Kind: "unusual-hour", About: name, Query: preset("officer", name),
-				Why: fmt.Sprintf("%s between %02d and %02d h (%s); none of the %d before was within an hour of that", entries(uint64(n)), hour, hour+1, clock, was.entries)})
-		}
-	}
-	return all
-}
-
-func volumeOf(name string, was, is *habit, clock *time.Location) (all []hint) {
-	if was == nil || was.entries < hintHistory {
-		return nil
-	}
-	most := 0
-	for _, n := range was.days {
-		most = max(most, n)
-	}
-	for _, day := range slices.Sorted(maps.Keys(is.days)) {
-		if n := is.days[day]; n >= hintVolume && n >= hintTimes*most {
-			all = append(all, hint{Kind: "volume", About: name, Query: preset("officer", name),
-				Why: fmt.Sprintf("%s on %s (%s); the busiest day before had %d", entries(uint64(n)), day, clock, most)})
-		}
-	}
-	return all
-}
-
-func reasonsOf(name string, is *habit, repeat int) (all []hint) {
-	texts := slices.SortedFunc(maps.Keys(is.reasons), func(a, b string) int {
-		return cmp.Or(cmp.Compare(is.reasons[b], is.reasons[a]), cmp.Compare(a, b))
-	})
-	for _, text := range texts {
-		switch n := is.reasons[text]; {
-		case n < repeat:
-		case text == "":
-			all = append(all, hint{Kind: "no-justification", About: name, Why: entries(uint64(n)) + " without a justification", Query: preset("officer", name) + " -justification:*"})
-		default:
-			all = append(all, hint{Kind: "boilerplate", About: name, Query: preset("officer", name) + " " + preset("justification", text),
-				Why: fmt.Sprintf("the same justification, word for word, %d times of %d: %s", n, is.entries, text)})
-		}
-	}
-	return all
-}
-
-func recipientsOf(name string, was, is *habit) (all []hint) {
-	if was == nil || was.sends < hintHistory {
-		return nil
-	}
-	for _, to := range slices.Sorted(maps.Keys(is.to)) {
-		if was.to[to] == 0 {
-			all = append(all, hint{Kind: "first-time-counterpart", About: name, Query: preset("identity", name) + " action:package.send " + preset("recipient", to),
-				Why: fmt.Sprintf("%d packages to %s; none of the %d before went there", is.to[to], to, was.sends)})
-		}
-	}
-	return all
-}
-
-func denialsOf(name string, was, is *habit) []hint {
-	if is.sends < hintSends {
-		return nil
-	}
-	rate, before := float64(is.denied)/float64(is.sends), 0.0
-	if was != nil && was.sends > 0 {
-		before = float64(was.denied) / float64(was.sends)
-	}
-	if rate < hintDenied || rate < hintTimes*before {
-		return nil
-	}
-	return []hint{{Kind: "denials", About: name, Query: preset("identity", name) + " action:package.send outcome:denied",
-		Why: fmt.Sprintf("%d of %d packages were denied (%.0f %%); before it was %.0f %%", is.denied, is.sends, 100*rate, 100*before)}}
 }

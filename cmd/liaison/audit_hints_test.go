@@ -25,7 +25,7 @@ func TestHints(t *testing.T) {
 		earlier = append(earlier, entry("o-1", "a", at, "delivered", "lv/vp", fmt.Sprint("reason ", i)), entry("o-2", "b", at, "delivered", "lv/vp", fmt.Sprint("reason ", i)))
 		now = append(now, entry("o-2", "b", day.AddDate(0, 0, i/2).Add(time.Duration(i%8)*time.Hour), "delivered", "lv/vp", fmt.Sprint("other reason ", i)))
 	}
-	if found := hintsOf(earlier, now, time.UTC, 10); len(found) != 0 {
+	if found := hintsOf(habitsOf(t, earlier, time.UTC), habitsOf(t, now, time.UTC), 10); len(found) != 0 {
 		t.Errorf("what is usual: %+v", found)
 	}
 	for i := range 12 {
@@ -33,7 +33,7 @@ func TestHints(t *testing.T) {
 	}
 	now = append(now, entry("o-new", "new", day.Add(18*time.Hour), "denied", "by/mia", "the first one"))
 	var kinds []string
-	for _, h := range hintsOf(earlier, now, time.UTC, 10) {
+	for _, h := range hintsOf(habitsOf(t, earlier, time.UTC), habitsOf(t, now, time.UTC), 10) {
 		if kinds = append(kinds, h.Kind); !strings.Contains(h.About, "o-1") && !strings.HasSuffix(h.About, "/unit/a") {
 			t.Errorf("%+v", h)
 		}
@@ -56,7 +56,7 @@ func TestHints(t *testing.T) {
 	for range 10 {
 		now = append(now, entry("o-3", "c", day, "delivered", "lv/vp", ""))
 	}
-	if found := hintsOf(nil, now, time.UTC, 10); len(found) != 1 || found[0].Kind != "no-justification" {
+	if found := hintsOf(habitsOf(t, nil, time.UTC), habitsOf(t, now, time.UTC), 10); len(found) != 1 || found[0].Kind != "no-justification" {
 		t.Errorf("without justification: %+v", found)
 	}
 }
@@ -78,17 +78,17 @@ func TestHintsByTheAgencysClock(t *testing.T) {
 		earlier = append(earlier, entry(time.Date(2026, 8, 3+i/8, 9+i%8, 30, 0, 0, tallinn)))
 		now = append(now, entry(time.Date(2026, 11, 2+i/8, 9+i%8, 30, 0, 0, tallinn)))
 	}
-	if found := hintsOf(earlier, now, tallinn, 10); len(found) != 0 {
+	if found := hintsOf(habitsOf(t, earlier, tallinn), habitsOf(t, now, tallinn), 10); len(found) != 0 {
 		t.Errorf("office hours of winter after those of summer: %+v", found)
 	}
 	night := append(slices.Clone(now), entry(time.Date(2026, 11, 20, 3, 10, 0, 0, tallinn)))
-	found := hintsOf(earlier, night, tallinn, 10)
+	found := hintsOf(habitsOf(t, earlier, tallinn), habitsOf(t, night, tallinn), 10)
 	if len(found) != 1 || found[0].Kind != "unusual-hour" || found[0].Zone != "Europe/Tallinn" || !strings.Contains(found[0].Why, "between 03 and 04 h (Europe/Tallinn)") {
 		t.Errorf("3 o'clock in Tallinn: %+v", found)
 	}
 	// 18 h in Tallinn is unusual there; in UTC it is 16 h, and none either was near.
 	late := append(slices.Clone(now), entry(time.Date(2026, 11, 20, 18, 10, 0, 0, tallinn)))
-	if found := hintsOf(earlier, late, tallinn, 10); len(found) != 1 || !strings.Contains(found[0].Why, "between 18 and 19 h (Europe/Tallinn)") {
+	if found := hintsOf(habitsOf(t, earlier, tallinn), habitsOf(t, late, tallinn), 10); len(found) != 1 || !strings.Contains(found[0].Why, "between 18 and 19 h (Europe/Tallinn)") {
 		t.Errorf("18 h in Tallinn: %+v", found)
 	}
 	// 23 h and 1 h of one night in UTC are one day in Tallinn.
@@ -97,7 +97,7 @@ func TestHintsByTheAgencysClock(t *testing.T) {
 		many = append(many, entry(time.Date(2026, 11, 21, 22, 30, 0, 0, time.UTC).Add(time.Duration(i)*5*time.Minute)))
 	}
 	volume := func(clock *time.Location) (all []string) {
-		for _, h := range hintsOf(earlier, many, clock, 10) {
+		for _, h := range hintsOf(habitsOf(t, earlier, clock), habitsOf(t, many, clock), 10) {
 			if h.Kind == "volume" {
 				all = append(all, h.Why)
 			}
@@ -110,4 +110,18 @@ func TestHintsByTheAgencysClock(t *testing.T) {
 	if got := volume(time.UTC); len(got) != 0 && strings.Contains(got[0], "30 entries") {
 		t.Errorf("in UTC: %q", got)
 	}
+}
+
+func habitsOf(t *testing.T, all []audit.Entry, clock *time.Location) *habits {
+	t.Helper()
+	h := newHabits(clock)
+	h.reasons = map[string]map[string]int{}
+	for i := range all {
+		at, err := audit.ParseTime(all[i].Time)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.add(&all[i], at)
+	}
+	return h
 }
