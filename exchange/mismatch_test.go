@@ -135,6 +135,29 @@ func TestMismatchRefuses(t *testing.T) {
 	o.expect(t, "after all that", "ua/npu package.mismatch reported", "ee/pbgb package.mismatched reported")
 }
 
+// TestMismatchNeedsTheContent: who has fetched an attachment has not seen what
+// it belongs to.
+func TestMismatchNeedsTheContent(t *testing.T) {
+	t.Parallel()
+	x := start(t)
+	d := draft(x, demo.EEtoLV)
+	d.Attachments = files("one")
+	id := post(t, x, d).ID()
+	lv := x.As("lv/vp", certs.RoleUnit)
+	accept(t, lv, id)
+	body, err := lv.Attachment(t.Context(), consult(t, lv, id), id, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := observe(t, x)
+	_, err = lv.ReportMismatch(t.Context(), id, "subjects")
+	problem(t, err, api.Conflict)
+	o.expect(t, "an attachment alone", "lv/vp package.mismatch refused conflict/not-fetched")
+}
+
 // TestMismatchErased: of an erased package nothing is reported, and what was
 // reported of its content goes with it.
 func TestMismatchErased(t *testing.T) {

@@ -336,12 +336,17 @@ func TestMismatches(t *testing.T) {
 	d.received("2026-02-02T10:00:00.000Z", 61, "correction", "it/dcpc", "", corrects(4))
 	d.sent("2026-02-03T10:00:00.000Z", 62, "correction", corrects(4), "lv/vp") // of another's package: corrects nothing
 	d.received("2026-02-04T10:00:00.000Z", 63, "correction", "by/mia", "", corrects(3))
+	mismatch("2026-02-05T10:00:00.000Z", 6, "package.mismatch", "it/dcpc", owner, "handling", "reported")
+	d.received("2026-02-06T10:00:00.000Z", 64, "correction", "by/mia", "", corrects(6)) // not by who sent it
+	d.received("2026-02-07T10:00:00.000Z", 65, "answer", "it/dcpc", "", relates(6))     // answers, and corrects nothing
+	d.sent("2026-02-08T10:00:00.000Z", 66, "answer", relates(3), "lv/vp")
 	rows, sum := d.compute(Query{Report: "mismatches"}, facts)
 	same(t, rows,
+		"made|it/dcpc|handling|1|0|1|2026-02-05T10:00:00.000Z|2026-02-05T10:00:00.000Z",
 		"made|it/dcpc|minors|1|1|0|2026-01-05T10:00:00.000Z|2026-01-05T10:00:00.000Z",
 		"received|lv/vp|subjects|2|1|1|2026-01-02T10:00:00.000Z|2026-01-03T10:00:00.000Z",
 		"received|ua/npu|subjects|1|0|1|2026-01-04T10:00:00.000Z|2026-01-04T10:00:00.000Z")
-	if sum.Rows != 3 {
+	if sum.Rows != 4 {
 		t.Errorf("%+v", sum)
 	}
 	rows, _ = d.compute(Query{Report: "monthly"}, facts)
@@ -351,5 +356,5 @@ func TestMismatches(t *testing.T) {
 			figures = append(figures, r)
 		}
 	}
-	same(t, figures, "mismatch|it|made, it/dcpc: minors|1", "mismatch|lv|received, lv/vp: subjects|2", "mismatch|ua|received, ua/npu: subjects|1")
+	same(t, figures, "mismatch|it|made, it/dcpc: handling|1", "mismatch|it|made, it/dcpc: minors|1", "mismatch|lv|received, lv/vp: subjects|2", "mismatch|ua|received, ua/npu: subjects|1")
 }
