@@ -53,6 +53,7 @@ func TestEraseWhileServing(t *testing.T) {
 	// Before: everything is kept, and the search index is made.
 	cfg.Limits, cfg.Retention.Default.Log = node.Limits{}, 36_000
 	s := &siege{T: t, world: w, Process: serveWith(t, w, cfg)}
+	s.indexed()
 	before := s.crew()
 	before.begin()
 	<-time.After(quiet) // how long is measured, nothing waits for it
@@ -79,9 +80,24 @@ func TestEraseWhileServing(t *testing.T) {
 	s.liaisonVerifies()
 	for name, n := range s.Metrics() {
 		if strings.HasPrefix(name, "liaison_http_requests_total") && strings.Contains(name, `status="5`) {
-			t.Errorf("%s %v", name, n)
+			t.Errorf("%s %v: %s", name, n, s.Log)
 		}
 	}
+}
+
+// indexed waits until the search index is made: until a search that finds
+// nothing anywhere comes to its end.
+func (s *siege) indexed() {
+	s.Helper()
+	dpo := s.client("ee/pbgb", certs.RoleDPO)
+	under, err := dpo.Consult(s.Context(), client.ConsultInput{Reason: "Wait until the log is indexed"})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.await("the log is indexed", func() (string, bool) {
+		_, err := dpo.Search(s.Context(), under.ID, client.SearchInput{Query: "action:package.withdraw", Limit: 1})
+		return fmt.Sprint(err), err == nil
+	})
 }
 
 // serveWith writes a configuration and starts the program with it.
