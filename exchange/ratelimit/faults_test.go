@@ -182,7 +182,7 @@ func TestSpoiltCounts(t *testing.T) {
 		"SET %s " + stored(-5, 1), "SET %s " + stored(1, -1), "SET %s " + stored(math.NaN(), 1), "SET %s " + stored(1, math.NaN()),
 		"RPUSH %s 1 2", "HSET %s a b", "SADD %s a", "SET %s 0", "SETBIT %s 9 1"} {
 		party := fmt.Sprint("ee/spoilt-", i)
-		server.Do(fmt.Sprintf(spoil, "liaison::{"+party+"}:x"))
+		server.Do(fmt.Sprintf(spoil, "liaison::2:{"+party+"}:x"))
 		a, err := f.Take(t.Context(), party, c)
 		if err != nil || !a.Alone || !a.Fits() || a.States[0].Remaining != 4 {
 			t.Errorf("%s: %+v, %v", spoil, a, err)
@@ -197,7 +197,7 @@ func TestSpoiltCounts(t *testing.T) {
 	// A level or a time beyond all bounds is a full count, not a hole.
 	for i, count := range []string{stored(1e300, 1), stored(10, 1e300), stored(10, math.Inf(1)), stored(math.Inf(1), 1)} {
 		party := fmt.Sprint("ee/beyond-", i)
-		server.Do(fmt.Sprintf("SET liaison::{%s}:x %s", party, count))
+		server.Do(fmt.Sprintf("SET liaison::2:{%s}:x %s", party, count))
 		a, err := f.Take(t.Context(), party, c)
 		if err != nil || a.Alone || i > 0 && a.Fits() {
 			t.Errorf("%s: %+v, %v", count, a, err)
@@ -227,7 +227,7 @@ func TestRedisKeysExpire(t *testing.T) {
 		take(t, r, "ee", c)
 	}
 	for key, most := range map[string]time.Duration{"a": 1002 * time.Millisecond, "b": day + 2*time.Millisecond} {
-		reply := server.Do("PTTL liaison::{ee}:" + key)
+		reply := server.Do("PTTL liaison::2:{ee}:" + key)
 		ms, err := strconv.ParseInt(strings.TrimPrefix(reply, ":"), 10, 64)
 		if lives := time.Duration(ms) * time.Millisecond; err != nil || ms == -1 || lives > most { // -2: it is gone already
 			t.Errorf("%s lives for %s", key, reply)

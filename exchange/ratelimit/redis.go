@@ -57,6 +57,10 @@ const (
 	idle        = 4
 )
 
+// form stands in the name of each count, and changes with what script.lua
+// keeps: a count of another form would be taken for a spoilt one.
+const form = "2"
+
 //go:embed script.lua
 var source string
 
@@ -101,7 +105,7 @@ func NewRedis(cfg RedisConfig) (*Redis, error) {
 	if cfg.Timeout <= 0 || cfg.Timeout > longestWait {
 		cfg.Timeout = longestWait
 	}
-	return &Redis{prefix: "liaison:" + cfg.Exchange + ":{", timeout: cfg.Timeout, turns: make(chan struct{}, connections), client: redis.NewUniversalClient(&redis.UniversalOptions{
+	return &Redis{prefix: "liaison:" + cfg.Exchange + ":" + form + ":{", timeout: cfg.Timeout, turns: make(chan struct{}, connections), client: redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: cfg.Addresses, IsClusterMode: cfg.Cluster, MasterName: cfg.Sentinel, DB: cfg.Database,
 		Username: cfg.User, Password: cfg.Password, SentinelUsername: cfg.SentinelUser, SentinelPassword: cfg.SentinelPassword,
 		TLSConfig: cfg.TLS, Protocol: 2,

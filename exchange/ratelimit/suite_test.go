@@ -298,7 +298,7 @@ func TestRedisClockSetBack(t *testing.T) {
 	c := Charge{Key: "x", Limit: perHour(10)}
 	for _, ahead := range []time.Duration{time.Minute, 30 * time.Minute, 10 * time.Hour} {
 		party := "ee/ahead-" + ahead.String()
-		kept := fmt.Sprintf("liaison::{%s}:x", party)
+		kept := fmt.Sprintf("liaison::2:{%s}:x", party)
 		at := time.Now().Add(ahead).UnixMicro()
 		if got := server.Do("SET " + kept + " " + stored(7, float64(at))); got != "+OK" {
 			t.Fatal(got)
