@@ -2,7 +2,9 @@ package exchange
 
 import (
 	"context"
+	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sort"
 	"sync"
 	"time"
@@ -106,6 +108,11 @@ func (s *Service) scan(ctx context.Context, part stretch, f func(rows []EntryRow
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		defer close(pages)
+		defer func() { // as in the request itself, it does not end the process; its value may hold what a log must not
+			if p := recover(); p != nil {
+				failed = fmt.Errorf("panic with a %T in reading a log\n%s", p, debug.Stack())
+			}
+		}()
 		failed = s.readPages(ahead, part, pages)
 	})
 	defer reading.Wait()

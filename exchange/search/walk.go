@@ -39,6 +39,8 @@ func (s *searching) blocks() error {
 		return w.err
 	}
 	var others sync.WaitGroup
+	defer others.Wait() // after a panic too
+	defer w.stop()
 	var tallies []*tally
 	for range min(maxWorkers, runtime.GOMAXPROCS(0), len(w.todo)-1) - 1 {
 		t := newTally(&s.Request)
@@ -64,6 +66,13 @@ func (w *walk) help(other *worker) {
 	}()
 	for w.step(other) {
 	}
+}
+
+// stop lets nobody begin another block.
+func (w *walk) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken = len(w.todo)
 }
 
 // worthwhile are the blocks that may have a hit that is shown or counted, in
