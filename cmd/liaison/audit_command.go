@@ -99,11 +99,11 @@ func (s *showing) run(ctx context.Context, c *client.Client, args []string) erro
 	for left := s.limit; left > 0 && more; {
 		var items []audit.Item
 		if items, more, err = c.EntriesPage(ctx, consultation.ID, s.owner, after, min(left, maxShown)); err != nil {
-			return errors.Join(err, t.flush())
+			return t.fail(err)
 		}
 		for _, item := range items {
 			if err := s.item(t, c, item, after+1); err != nil {
-				return errors.Join(err, t.flush())
+				return t.fail(err)
 			}
 			after, left = item.Seq, left-1
 		}

@@ -77,7 +77,7 @@ func (s *searching) sample(ctx context.Context, c *client.Client, consultation s
 	for _, seq := range drawn.Seqs {
 		item, err := c.Entry(ctx, consultation, drawn.Owner, seq)
 		if err != nil {
-			return errors.Join(err, t.flush())
+			return t.fail(err)
 		}
 		v := verdicts[seq]
 		if item.Entry == nil && item.Erased {
@@ -89,7 +89,7 @@ func (s *searching) sample(ctx context.Context, c *client.Client, consultation s
 			err = errors.New("another entry came in its place")
 		}
 		if err != nil {
-			return errors.Join(verificationError(fmt.Errorf("entry %d: %w", seq, err), "run liaison audit verify: it tells everything that is wrong with the log"), t.flush())
+			return t.fail(verificationError(fmt.Errorf("entry %d: %w", seq, err), "run liaison audit verify: it tells everything that is wrong with the log"))
 		}
 		t.row(nil, fmt.Sprint(seq), v.Verdict, e.Time, e.Action, e.Outcome, e.Officer, e.Package, e.Justification, v.Note)
 	}

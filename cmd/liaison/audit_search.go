@@ -217,7 +217,7 @@ func (s *searching) show(ctx context.Context, c *client.Client, consultation str
 		input.Limit = max(1, min(left, 200))
 		page, err := c.Search(ctx, consultation, input)
 		if err != nil {
-			return errors.Join(err, t.flush())
+			return t.fail(err)
 		}
 		if first && page.Counts != nil {
 			if err := s.counts(t, page.Counts); err != nil {
@@ -229,7 +229,7 @@ func (s *searching) show(ctx context.Context, c *client.Client, consultation str
 				break
 			}
 			if err := s.hit(t, item); err != nil {
-				return errors.Join(err, t.flush())
+				return t.fail(err)
 			}
 			left--
 		}
@@ -239,7 +239,10 @@ func (s *searching) show(ctx context.Context, c *client.Client, consultation str
 			input.After, input.Before = 0, next
 		}
 	}
-	if err := t.flush(); err != nil || next == 0 || s.limit == 0 || s.env.json {
+	if s.limit == 0 { // it was asked how many there are
+		return t.err
+	}
+	if err := t.flush(); err != nil || next == 0 || s.env.json {
 		return err
 	}
 	_, err := fmt.Fprintln(s.env.Stderr, "there are more: raise --limit, or narrow the query")

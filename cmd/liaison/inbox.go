@@ -64,7 +64,7 @@ func listPackages(ctx context.Context, env *environment, c *client.Client, query
 	n := 0
 	for d, err := range c.Packages(ctx, query) {
 		if err != nil {
-			return errors.Join(err, t.flush())
+			return t.fail(err)
 		}
 		t.row(d, d.ID, d.From, strings.Join(d.To, ","), d.Type, stateWords(&d), d.DueAt)
 		if n++; n == limit {

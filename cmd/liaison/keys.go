@@ -79,7 +79,7 @@ func listKeys(ctx context.Context, env *environment, c *client.Client, agencies 
 	for _, agency := range agencies {
 		keys, err := c.Keys(ctx, agency)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("keys of %s: %w", agency, err), t.flush())
+			return nil, t.fail(fmt.Errorf("keys of %s: %w", agency, err))
 		}
 		for _, k := range keys {
 			row := keyJSON{Agency: agency, Kid: k.Kid(), Use: string(k.Use()), Alg: k.Alg(), Verified: k.Err == nil, Unlisted: k.Unlisted}

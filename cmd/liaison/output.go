@@ -92,6 +92,15 @@ func (t *table) flush() error {
 	return errors.Join(t.err, t.tabs.Flush())
 }
 
+// fail prints what waits, and returns err with it. It does not say that there
+// is nothing: nobody knows.
+func (t *table) fail(err error) error {
+	if t.tabs == nil {
+		return errors.Join(err, t.err)
+	}
+	return errors.Join(err, t.err, t.tabs.Flush())
+}
+
 func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -63,6 +63,27 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestEmptyTable: on a terminal nothing found is said, and what failed is not
+// taken for nothing found.
+func TestEmptyTable(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		for _, json := range []bool{false, true} {
+			w := newWorld()
+			w.terminal, w.json = terminal, json
+			if err := w.output().table("ID").fail(errBroken); !errors.Is(err, errBroken) || w.stdout.Len() > 0 {
+				t.Errorf("terminal %v, json %v, failed: %q, %v", terminal, json, w.stdout.String(), err)
+			}
+			want := ""
+			if terminal && !json {
+				want = "none\n"
+			}
+			if err := w.output().table("ID").flush(); err != nil || w.stdout.String() != want {
+				t.Errorf("terminal %v, json %v: %q, %v", terminal, json, w.stdout.String(), err)
+			}
+		}
+	}
+}
+
 type brokenPipe struct{}
 
 var errBroken = errors.New("broken pipe")
