@@ -33,7 +33,7 @@ func (t *transaction) ErasePackage(id string, act int64) {
 		WHERE idx = (SELECT idx FROM packages WHERE id = $1)`, id)
 	t.write(`UPDATE packages SET state = $2, content_blob = '', attachments = '', content_size = 0, erased = $3, content_erased = coalesce(content_erased, $3)
 		WHERE id = $1`, id, exchange.StateErased, act)
-	t.write("UPDATE deliveries SET due_at = 0, mismatches = '' WHERE package = $1", id)
+	t.write("UPDATE deliveries SET due_at = 0, fetched_at = 0, mismatches = '' WHERE package = $1", id)
 	delete(t.packages, id)
 }
 

@@ -99,6 +99,43 @@ func TestOpenFindsTheParties(t *testing.T) {
 	})
 }
 
+// TestOpenFindsWhoFetched: a store of before the first fetch was noted takes it
+// from the acknowledgements, also where the content is erased; nothing is said
+// of who has not acknowledged, nor of an erased package.
+func TestOpenFindsWhoFetched(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, store.Config{Dir: dir})
+	const all = 5
+	write(t, s, func(tx exchange.Transaction) {
+		for n := 1; n <= all; n++ {
+			p, d := somePackage(n), someDelivery(n, "lv/vp", uint64(n))
+			tx.PutPackage(p, nil)
+			if n != 4 { // not acknowledged
+				d.Outcome = exchange.StateAcknowledged
+				tx.PutAcknowledgement(exchange.Acknowledgement{Package: p.ID, Recipient: d.Recipient, Seq: d.Seq, Index: d.Index, At: at(int64(50 + n))})
+			}
+			if n == 5 { // noted already
+				d.FetchedAt = at(99)
+			}
+			tx.PutDelivery(p.ID, d)
+			tx.PutDelivery(p.ID, someDelivery(n, "ua/npu", uint64(n)))
+		}
+		tx.EraseContent(packageID(2), 7)
+		tx.ErasePackage(packageID(3), 8)
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, dir, "UPDATE deliveries SET fetched_at = 9000 WHERE package = '"+packageID(3)+"'") // as version 12 left it
+	exec(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 13")
+	view(t, open(t, store.Config{Dir: dir}), func(r exchange.Reader) {
+		for n, want := range map[int]time.Time{1: at(51), 2: at(52), 3: {}, 4: {}, 5: at(99)} {
+			p := must[*exchange.Package](t)(r.Package(packageID(n)))
+			equal(t, "fetched "+p.ID, []time.Time{p.Deliveries[0].FetchedAt, p.Deliveries[1].FetchedAt}, []time.Time{want, {}})
+		}
+	})
+}
+
 // exec changes the database behind the store's back.
 func exec(t *testing.T, dir, query string) {
 	t.Helper()

@@ -19,6 +19,7 @@ func testErasures(t *testing.T, s exchange.Store) {
 		for i, p := range []*exchange.Package{one, two, three} {
 			tx.PutPackage(p, []byte("content"))
 			d := someDelivery(i+1, "lv/vp", uint64(i+1))
+			d.FetchedAt, d.Mismatches = at(5), []exchange.Mismatch{{Code: "subjects", At: at(6), Index: 1}}
 			if p == three {
 				d.Outcome = exchange.StateAcknowledged
 			}
@@ -77,11 +78,11 @@ func testErasures(t *testing.T, s exchange.Store) {
 		}
 		gone := must[*exchange.Package](t)(r.Package(one.ID))
 		if !gone.Erased || gone.State != exchange.StateErased || len(gone.Manifest)+len(gone.Statement)+len(gone.Answer) > 0 || gone.Payload != one.Payload || gone.Act != 3 ||
-			gone.Deliveries[0].Outcome != "delivered" {
+			gone.Deliveries[0].Outcome != "delivered" || !gone.Deliveries[0].FetchedAt.IsZero() || gone.Deliveries[0].Mismatches != nil {
 			t.Errorf("%+v", gone)
 		}
 		half := must[*exchange.Package](t)(r.Package(two.ID))
-		if half.Erased || !half.ContentErased || len(half.Manifest) == 0 || half.Attachments != nil {
+		if half.Erased || !half.ContentErased || len(half.Manifest) == 0 || half.Attachments != nil || half.Deliveries[0].FetchedAt != at(5) {
 			t.Errorf("%+v", half)
 		}
 		for id, want := range map[string]string{one.ID: "", two.ID: "", three.ID: "content"} {
