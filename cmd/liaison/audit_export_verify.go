@@ -181,12 +181,11 @@ func (p *exportProof) prove(ctx context.Context, f io.ReadSeeker) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	count, err := uint64(0), error(nil)
+	counting := p.lines
 	if p.m.Format == figures.Table {
-		count, err = rowsOfTable(f)
-	} else {
-		count, err = p.lines(ctx, f)
+		counting = rowsOfTable
 	}
+	count, err := counting(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -198,7 +197,7 @@ func (p *exportProof) prove(ctx context.Context, f io.ReadSeeker) error {
 
 // rowsOfTable counts the rows of a table below its heading, as far as it can
 // be read: what cannot is told by the digest.
-func rowsOfTable(f io.Reader) (rows uint64, err error) {
+func rowsOfTable(_ context.Context, f io.Reader) (rows uint64, err error) {
 	r := csv.NewReader(f)
 	r.FieldsPerRecord = -1
 	for {
