@@ -528,26 +528,7 @@ func TestOrdersSurviveACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last := lastEntry(t, p.Store, "ee/pbgb"); last.Outcome != "done" || last.Details["erased"] != "3" {
+	if last := newest(t, p, "ee/pbgb"); last.Outcome != "done" || last.Details["erased"] != "3" {
 		t.Errorf("%+v", last)
 	}
-}
-
-func lastEntry(t testing.TB, s exchange.Store, owner string) (e audit.Entry) {
-	t.Helper()
-	err := s.View(context.Background(), func(rows exchange.Reader) error {
-		seq, _, err := rows.Last(owner)
-		if err != nil {
-			return err
-		}
-		row, err := rows.Entry(owner, seq)
-		if err == nil {
-			e, err = audit.ParseEntry(row.Entry)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
 }

@@ -74,7 +74,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-func entryAt(t *testing.T, p *exchangetest.Parts, owner string, seq uint64) (e audit.Entry) {
+func entryAt(t testing.TB, p *exchangetest.Parts, owner string, seq uint64) (e audit.Entry) {
 	t.Helper()
 	err := p.Store.View(t.Context(), func(rows exchange.Reader) error {
 		row, err := rows.Entry(owner, seq)

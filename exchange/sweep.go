@@ -66,22 +66,30 @@ func (s *Service) resumeOrders(ctx context.Context, _ Swept) error {
 // sweepPackages erases packages, and content that nobody came for.
 func (s *Service) sweepPackages(ctx context.Context, done Swept) error {
 	for _, class := range []string{ClassPackage, ClassContent} {
-		for {
-			begun := time.Now()
+		err := inBatches(ctx, func() (more bool, err error) {
 			n, more, err := s.sweepBatch(ctx, class)
 			done[class] += n
-			if err != nil {
-				return err
-			}
-			if !more {
-				break
-			}
-			if err := rest(ctx, time.Since(begun)); err != nil {
-				return err
-			}
+			return more, err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// inBatches sweeps until there is no more, and rests after each batch.
+func inBatches(ctx context.Context, sweep func() (more bool, err error)) error {
+	for {
+		begun := time.Now()
+		more, err := sweep()
+		if err != nil || !more {
+			return err
+		}
+		if err := rest(ctx, time.Since(begun)); err != nil {
+			return err
+		}
+	}
 }
 
 // sweepBatch erases the next packages that are due.
@@ -164,19 +172,16 @@ func (s *Service) sweepLogs(ctx context.Context, done Swept) error {
 		}
 	}
 	for _, owner := range owners {
-		for {
-			begun := time.Now()
+		err := inBatches(ctx, func() (more bool, err error) {
 			n, more, err := s.sweepLog(ctx, owner)
 			done[ClassLog] += n
-			if err != nil && !errors.Is(err, errStale) {
-				return err
+			if errors.Is(err, errStale) {
+				return true, nil
 			}
-			if !more && err == nil {
-				break
-			}
-			if err := rest(ctx, time.Since(begun)); err != nil {
-				return err
-			}
+			return more, err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
