@@ -342,6 +342,9 @@ func TestUndeclaredAgency(t *testing.T) {
 func TestCommonQuorum(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, exchangetest.PartsConfig{}, "lv/vp", "ee/pbgb", "it/dcpc")
+	few := policy.Samples() // each push of common builds and tests the rules of all
+	few.Rules = map[string]policy.Source{"lv": few.Rules["lv"], "ee": few.Rules["ee"], "it": few.Rules["it"]}
+	d.must(d.p.Service.Activate(t.Context(), onSamples(t, few)))
 	b := d.draft(policy.CommonBundle, 2, "new")
 	before := d.p.Policy.Set()
 	change := d.came(d.author("lv/vp", "anna"), d.pack(b, d.keys["lv/vp"]), exchange.PolicyWaiting)

@@ -47,14 +47,13 @@ func supervisor(x *exchangetest.Exchange, agency string) exchange.Caller {
 	return c
 }
 
-// fill puts entries of an owner into the log.
+// fill puts entries of an owner into the log, many at a time: in any order.
 func fill(t *testing.T, p *exchangetest.Parts, n int, entry func(i int) audit.Entry) {
 	t.Helper()
-	for i := range n {
-		if _, err := p.Journal.Commit(t.Context(), func(*exchange.Tx) ([]audit.Entry, error) { return []audit.Entry{entry(i)}, nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
+	each(t, 100, n, func(ctx context.Context, i int) error {
+		_, err := p.Journal.Commit(ctx, func(*exchange.Tx) ([]audit.Entry, error) { return []audit.Entry{entry(i)}, nil })
+		return err
+	})
 }
 
 func counted(page *exchange.SearchPage, field, value string) uint64 {
@@ -132,23 +131,16 @@ func TestSearchIsAnEntry(t *testing.T) {
 }
 
 // newest is the newest entry of an owner.
-func newest(t *testing.T, p *exchangetest.Parts, owner string) (e audit.Entry) {
+func newest(t testing.TB, p *exchangetest.Parts, owner string) (e audit.Entry) {
 	t.Helper()
-	err := p.Store.View(t.Context(), func(rows exchange.Reader) error {
-		seq, _, err := rows.Last(owner)
-		if err != nil {
-			return err
-		}
-		row, err := rows.Entry(owner, seq)
-		if err == nil {
-			e, err = audit.ParseEntry(row.Entry)
-		}
+	var seq uint64
+	if err := p.Store.View(t.Context(), func(rows exchange.Reader) (err error) {
+		seq, _, err = rows.Last(owner)
 		return err
-	})
-	if err != nil {
+	}); err != nil {
 		t.Fatal(err)
 	}
-	return e
+	return entryAt(t, p, owner, seq)
 }
 
 // TestSupervision: a supervisor reads another agency's log only while the

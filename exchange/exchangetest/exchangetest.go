@@ -112,7 +112,7 @@ func (x *Exchange) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(x.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// patience is how long policy may take: tests share a slow machine.
+// patience is how long policy and a search may take: tests share a slow machine.
 const patience = node.Duration(30 * time.Second)
 
 // Policies are the embedded ones, built once for all exchanges of a process.

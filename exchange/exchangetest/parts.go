@@ -98,6 +98,7 @@ func (p *Parts) openService(nc node.Config, rows exchange.Store) {
 	p.Service, err = exchange.NewService(context.Background(), exchange.Config{Operator: nc.Operator, Store: rows, Blobs: p.Blobs, Index: p.Index,
 		Journal: p.Journal, Policy: p.Policy, Trust: func() *certs.Trust { return trust }, Clock: x.Clock.Now, Log: x.logger()})
 	x.must(err)
+	p.Service.SearchTime = time.Duration(patience)
 	set, err := Policies()
 	x.must(err)
 	x.must(p.Service.Activate(context.Background(), set))
