@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -177,14 +178,18 @@ func (n *Node) finishRestore() error {
 		return fmt.Errorf("an interrupted restoration cannot be finished: %w", err)
 	}
 	if p != nil {
-		n.log.Info("finished a restoration that was interrupted", "backup", p.Made, "ledger", p.Done.Exchange, "entries", p.Done.Size, "lost", p.Done.Lost)
+		n.log.Info("finished a restoration that was interrupted", slog.String("backup", p.Made), slog.String("ledger", p.Done.Exchange),
+			slog.Int64("entries", p.Done.Size), slog.Int64("lost", p.Done.Lost))
 		return nil
 	}
 	if _, err := os.Stat(besideState(n.cfg)); err != nil {
-		return nil
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
 	}
 	if _, err := os.Stat(filepath.Join(n.cfg.State, "exchange.db")); err == nil {
-		n.log.Warn("something is left of a restoration that was interrupted: it is not used and may be removed", "directory", besideState(n.cfg))
+		n.log.Warn("something is left of a restoration that was interrupted: it is not used and may be removed", slog.String("directory", besideState(n.cfg)))
 		return nil
 	}
 	return fmt.Errorf("%w: %s is unfinished, and there is no state (fix: run the same liaison restore again, it begins anew)", ErrRestoring, besideState(n.cfg))
