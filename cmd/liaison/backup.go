@@ -52,15 +52,8 @@ the state's disk must have as much free.`,
 			how.Progress = bar.set
 			m, err := node.Backup(c.Context(), cfg, out, how)
 			bar.end()
-			switch {
-			case errors.Is(err, fs.ErrExist):
-				return usageError(err, "name a directory that is not there yet")
-			case errors.Is(err, store.ErrLogGrew):
-				return tryAgainError(err, "nothing is left of the copy, and the exchange goes on: copy at a quieter hour, to a faster disk, or with a higher --max-log, for which the state's disk must have room")
-			case errors.Is(err, store.ErrDamaged):
-				return verificationError(err, "the database of the exchange itself is damaged: keep your older backups, stop the exchange, and see docs/operations.md for restore")
-			case err != nil:
-				return err
+			if err != nil {
+				return backupError(err)
 			}
 			return env.output().value(m, fmt.Sprintf("%s as of %s is in %s: %s.\n", m.Exchange, entries(uint64(m.Size)), out, number(len(m.Files), "file")))
 		},
@@ -76,6 +69,20 @@ the state's disk must have as much free.`,
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 	_ = c.MarkFlagDirname("output")
 	return c
+}
+
+// backupError gives what keeps a backup from being made its exit code and its
+// fix.
+func backupError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return usageError(err, "name a directory that is not there yet")
+	case errors.Is(err, store.ErrLogGrew):
+		return tryAgainError(err, "nothing is left of the copy, and the exchange goes on: copy at a quieter hour, to a faster disk, or with a higher --max-log, for which the state's disk must have room")
+	case errors.Is(err, store.ErrDamaged):
+		return verificationError(err, "the database of the exchange itself is damaged: keep your older backups, stop the exchange, and see docs/operations.md for restore")
+	}
+	return err
 }
 
 func newRestore(env *environment) *cobra.Command {
