@@ -39,6 +39,8 @@ type Copying struct {
 	// Progress hears how much of the database is copied, in bytes; it may be
 	// nil. A new try begins again at 0.
 	Progress func(done, total int64)
+
+	step func(string) // hears of "check" and "wait" before them; a test's
 }
 
 // CopyDatabase writes the database of a state directory as it is at one moment
@@ -56,6 +58,9 @@ func CopyDatabase(ctx context.Context, dir, to string, how Copying) (err error) 
 	if how.Progress == nil {
 		how.Progress = func(int64, int64) {}
 	}
+	if how.step == nil {
+		how.step = func(string) {}
+	}
 	path := filepath.Join(dir, DatabaseFile)
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("copy database: %w", err)
@@ -69,11 +74,13 @@ func CopyDatabase(ctx context.Context, dir, to string, how Copying) (err error) 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	c := &copying{Copying: how, db: db, log: path + "-wal", to: to}
-	for range how.Tries {
+	for n := range how.Tries {
+		if n > 0 {
+			c.wait(ctx)
+		}
 		if err = damaged(c.try(ctx)); !errors.Is(err, ErrLogGrew) {
 			break
 		}
-		c.wait(ctx)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("copy database: %w", err), removeFile(to))
@@ -110,6 +117,7 @@ const foldsWithin = 5 * time.Second
 // wait waits until the log is small again: the exchange folds it when it next
 // commits.
 func (c *copying) wait(ctx context.Context) {
+	c.step("wait")
 	ctx, cancel := context.WithTimeout(ctx, foldsWithin)
 	defer cancel()
 	tick := time.NewTicker(foldsWithin / 100)
@@ -129,9 +137,19 @@ const copyPages = 256
 // pageSize is that of every database that this package makes.
 const pageSize = 4096
 
-// try copies once, out of one transaction that reads, so that every page is of
-// the same moment.
-func (c *copying) try(ctx context.Context) (err error) {
+// try copies once, and checks the copy when it has let go of the exchange's
+// database: to check takes as long again, and the log is to be folded meanwhile.
+func (c *copying) try(ctx context.Context) error {
+	if err := c.copy(ctx); err != nil {
+		return err
+	}
+	c.step("check")
+	return c.check(ctx)
+}
+
+// copy copies out of one transaction that reads, so that every page is of the
+// same moment.
+func (c *copying) copy(ctx context.Context) (err error) {
 	if err := errors.Join(removeFile(c.to), makeFile(c.to)); err != nil {
 		return err
 	}
@@ -150,10 +168,7 @@ func (c *copying) try(ctx context.Context) (err error) {
 		err = errors.Join(err, left)
 	}()
 	c.begun = fileSize(c.log) // which may be more than is in it
-	if err := conn.Raw(func(driver any) error { return c.pages(ctx, driver) }); err != nil {
-		return err
-	}
-	return c.check(ctx)
+	return conn.Raw(func(driver any) error { return c.pages(ctx, driver) })
 }
 
 // pages copies all of them.

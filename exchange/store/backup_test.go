@@ -86,12 +86,12 @@ func TestCopyGivesWay(t *testing.T) {
 	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	s := open(t, store.Config{Dir: dir, MaxLog: mib})
 	fatten(t, s, 0, 8)
-	at, tries := 8, 0
+	at, tries, waits := 8, 0, 0
 	var others sync.WaitGroup
 	defer others.Wait()
 	during := func(busy func(try int) bool) store.Copying {
-		tries = 0
-		return store.Copying{MaxLog: 3 * mib, Progress: func(done, total int64) {
+		tries, waits = 0, 0
+		how := store.Copying{MaxLog: 3 * mib, Progress: func(done, total int64) {
 			if first := done <= mib+mib/2; !first { // a step of one MiB
 				return
 			}
@@ -105,6 +105,11 @@ func TestCopyGivesWay(t *testing.T) {
 				others.Go(func() { fattenUntilFolded(t, s, from) }) // the exchange goes on
 			}
 		}}
+		return how.AtEachStep(func(step string) {
+			if step == "wait" {
+				waits++
+			}
+		})
 	}
 	err := store.CopyDatabase(t.Context(), dir, to, during(func(try int) bool { return try == 1 }))
 	if err != nil || tries != 2 {
@@ -114,8 +119,8 @@ func TestCopyGivesWay(t *testing.T) {
 		t.Errorf("%d inputs, not the %d of when it began anew", n, at*8)
 	}
 	err = store.CopyDatabase(t.Context(), dir, to, during(func(int) bool { return true }))
-	if !errors.Is(err, store.ErrLogGrew) || tries != 3 {
-		t.Errorf("given up again and again: %v, %d tries", err, tries)
+	if !errors.Is(err, store.ErrLogGrew) || tries != 3 || waits != 2 { // not after the last
+		t.Errorf("given up again and again: %v, %d tries, %d waits", err, tries, waits)
 	}
 	for _, end := range []string{"", "-journal", "-wal", "-shm"} {
 		if _, err := os.Stat(to + end); !errors.Is(err, fs.ErrNotExist) {
@@ -124,6 +129,28 @@ func TestCopyGivesWay(t *testing.T) {
 	}
 	if size := fattenUntilFolded(t, s, 9000); size > 2*mib {
 		t.Errorf("after the copies the log has %d bytes", size)
+	}
+}
+
+// TestCopyLetsGoBeforeItChecks: while a copy is checked, the log of the exchange
+// is folded as ever.
+func TestCopyLetsGoBeforeItChecks(t *testing.T) {
+	dir, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	s := open(t, store.Config{Dir: dir, MaxLog: mib})
+	fatten(t, s, 0, 8)
+	checked := false
+	how := store.Copying{}.AtEachStep(func(step string) {
+		checked = step == "check"
+		fatten(t, s, 8, 4)
+		if size := fattenUntilFolded(t, s, 12); size > 2*mib {
+			t.Errorf("the log has %d bytes during the check", size)
+		}
+	})
+	if err := store.CopyDatabase(t.Context(), dir, to, how); err != nil || !checked {
+		t.Error(checked, err)
+	}
+	if n := copied(t, to); n != 8*8 {
+		t.Errorf("%d inputs are in the copy", n)
 	}
 }
 

@@ -12,3 +12,9 @@ func (s *SQLite) Pragma(ctx context.Context, name string) (value string, err err
 	err = c.conn.QueryRowContext(ctx, "PRAGMA "+name).Scan(&value)
 	return value, err
 }
+
+// AtEachStep has f hear what a copy is about to do.
+func (c Copying) AtEachStep(f func(step string)) Copying {
+	c.step = f
+	return c
+}
