@@ -47,6 +47,28 @@ func (b *builder) add(i int, entry []byte) {
 	}
 }
 
+// absorb takes a smaller block in, behind what is there.
+func (b *builder) absorb(part *builder, offset int) {
+	copy(b.present[offset/64:], part.present)
+	copy(b.times[offset:], part.times)
+	for name, s := range part.has {
+		copy(b.hasSet(name)[offset/64:], s)
+	}
+	for name, values := range part.codes {
+		for v, s := range values {
+			copy(b.codeSet(name, v)[offset/64:], s)
+		}
+	}
+	for name, tokens := range part.tokens {
+		m := b.tokenMap(name)
+		for t, list := range tokens {
+			for _, i := range list {
+				m[t] = append(m[t], uint16(offset+int(i)))
+			}
+		}
+	}
+}
+
 func (b *builder) put(f *Field, v string, i int) {
 	b.hasSet(f.Name).add(i)
 	if f.Token {

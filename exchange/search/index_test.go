@@ -342,7 +342,7 @@ func TestPagesWhileTheLogGrows(t *testing.T) {
 // with what lies on disk.
 func TestIndexSurvivesACrash(t *testing.T) {
 	for _, step := range []string{"build", "written", "swapped", "removed", "punched", "marked"} {
-		for _, after := range []int{0, 3, 4, 5} {
+		for _, after := range []int{0, 3, 4, 5, -1, -2} {
 			log := &memoryLog{rows: map[string][]Row{}}
 			dir := t.TempDir()
 			fill := func(n int) {
@@ -354,8 +354,11 @@ func TestIndexSurvivesACrash(t *testing.T) {
 				}
 			}
 			fill(300)
+			if after >= 0 { // small blocks, and a large one of them
+				log.rows[owner] = log.rows[owner][:100]
+			}
 			x := openSmall(t, dir, Key{}, log)
-			left := after
+			left := max(after, -1-after)
 			x.hook = func(at string) {
 				if at == step {
 					if left--; left < 0 {
@@ -366,13 +369,15 @@ func TestIndexSurvivesACrash(t *testing.T) {
 			crash := func() {
 				defer func() { _ = recover() }()
 				_ = x.Round(context.Background())
+				fill(300 - len(log.rows[owner]))
+				_ = x.Round(context.Background())
 				log.erase(owner, 3)
 				log.erase(owner, 255)
 				log.erase(owner, 290)
 				_ = x.Round(context.Background())
 			}
 			crash()
-			fill(70)
+			fill(370 - len(log.rows[owner]))
 			x = openSmall(t, dir, Key{}, log)
 			for range 2 {
 				for _, query := range []string{"officer:o-3", "-officer:o-3", ""} {

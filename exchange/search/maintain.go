@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+
+	"github.com/liaison-exchange/liaison/audit"
 )
 
 // extend makes blocks of an owner's entries as long as there are enough.
@@ -24,18 +28,14 @@ func (x *Index) extend(ctx context.Context, owner string) error {
 
 func (x *Index) extendOnce(ctx context.Context, owner string) (more bool, err error) {
 	var s *shelf
-	var rows []Row
+	var last uint64
 	err = x.cfg.View(ctx, func(log Log) error {
 		if s = x.shelf(owner); s == nil {
 			if s, err = x.load(log, owner); err != nil {
 				return err
 			}
 		}
-		last, _, err := log.Last(owner)
-		if err != nil || last < s.covered()+uint64(x.small) {
-			return err
-		}
-		rows, err = log.Rows(owner, s.covered(), x.small)
+		last, _, err = log.Last(owner)
 		return err
 	})
 	if errors.Is(err, ErrAgain) {
@@ -44,17 +44,18 @@ func (x *Index) extendOnce(ctx context.Context, owner string) (more bool, err er
 	if err != nil {
 		return false, err
 	}
-	if len(rows) < x.small {
+	size := x.small
+	switch covered := s.covered(); {
+	case last < covered+uint64(x.small):
 		return false, x.merge(owner) // what a crash left undone
+	case last >= covered+uint64(x.large) && covered%uint64(x.large) == 0:
+		size = x.large
 	}
-	b := x.builder(x.small)
-	for i, row := range rows {
-		if row.Seq != s.covered()+1+uint64(i) {
-			return false, fmt.Errorf("entry %d is missing in the log", s.covered()+1+uint64(i))
-		}
-		b.add(i, row.Entry)
+	b, commitment, err := x.read(ctx, owner, s.covered(), size)
+	if err != nil {
+		return false, err
 	}
-	made, err := x.put(b, header{Owner: owner, First: s.covered() + 1, Commitment: rows[x.small-1].Commitment.String()}, 0)
+	made, err := x.put(b, header{Owner: owner, First: s.covered() + 1, Commitment: commitment.String()}, 0)
 	if err != nil {
 		return false, err
 	}
@@ -63,6 +64,51 @@ func (x *Index) extendOnce(ctx context.Context, owner string) (more bool, err er
 		return ok, err
 	}
 	return true, x.merge(owner)
+}
+
+// read makes a block of the entries after a seq, with the commitment of the
+// last one. Parts of a small block's size are read one by one, each in a view of
+// its own, and looked into side by side.
+func (x *Index) read(ctx context.Context, owner string, after uint64, size int) (*builder, audit.Commitment, error) {
+	b, last := x.builder(size), audit.Commitment{}
+	for offset := 0; offset < size; {
+		var parts []*builder
+		var working sync.WaitGroup
+		for range min(maxWorkers, runtime.GOMAXPROCS(0), (size-offset)/x.small) {
+			rows, err := x.rows(ctx, owner, after+uint64(offset+len(parts)*x.small))
+			if err != nil {
+				working.Wait()
+				return nil, last, err
+			}
+			part := x.builder(x.small)
+			parts, last = append(parts, part), rows[x.small-1].Commitment
+			working.Go(func() {
+				for i, row := range rows {
+					part.add(i, row.Entry)
+				}
+			})
+		}
+		working.Wait()
+		for _, part := range parts {
+			b.absorb(part, offset)
+			offset += x.small
+		}
+	}
+	return b, last, nil
+}
+
+// rows are the entries of a small block.
+func (x *Index) rows(ctx context.Context, owner string, after uint64) (rows []Row, err error) {
+	err = x.cfg.View(ctx, func(log Log) error {
+		rows, err = log.Rows(owner, after, x.small)
+		return err
+	})
+	for i := range x.small {
+		if err == nil && (i >= len(rows) || rows[i].Seq != after+1+uint64(i)) {
+			err = fmt.Errorf("entry %d is missing in the log", after+1+uint64(i))
+		}
+	}
+	return rows, err
 }
 
 // merge makes large blocks of small ones, where there are enough.

@@ -108,6 +108,8 @@ func TestStrides(t *testing.T) {
 	queries := []Query{{}, MustParse("officer:o-3"), MustParse("outcome:denied")}
 	compare := func(what string) {
 		t.Helper()
+		find(t, x, log, Request{Limit: 1}) // looks at what lies on disk
+		before := x.shelf(owner)
 		var cuts []time.Time
 		for stride := range 7 {
 			for _, i := range []int{0, 17, 31, 32, 63} {
@@ -123,8 +125,8 @@ func TestStrides(t *testing.T) {
 				log.compare(t, x, q, Range{From: cut, To: other}, interval)
 			}
 		}
-		if t.Failed() {
-			t.Fatal(what)
+		if x.shelf(owner) != before {
+			t.Fatalf("%s: the index is dropped, and the log itself was read", what)
 		}
 	}
 	compare("full")
@@ -138,6 +140,36 @@ func TestStrides(t *testing.T) {
 	compare("holes")
 	x = openSmall(t, x.cfg.Dir, Key{}, log)
 	compare("after a restart")
+}
+
+// TestBlocksAreInPlace: a log that grew by little has small blocks until they
+// make a large one, whatever comes at once behind them; one that grew by much
+// has large ones. A restart believes them all.
+func TestBlocksAreInPlace(t *testing.T) {
+	log := timed(t, 900, awkward)
+	all := log.rows[owner]
+	x := openSmall(t, t.TempDir(), Key{}, log)
+	for _, n := range []int{100, 900} {
+		log.rows[owner] = all[:n]
+		if err := x.Round(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	firsts := func(x *Index) (all []string) {
+		for _, b := range x.shelf(owner).blocks {
+			all = append(all, b.name())
+		}
+		return all
+	}
+	want := firsts(x)
+	if len(want) != 5 { // three large ones, and two small ones
+		t.Fatalf("%v", want)
+	}
+	x = openSmall(t, x.cfg.Dir, Key{}, log)
+	log.compare(t, x, MustParse("officer:o-3"), Range{}, Month)
+	if got := firsts(x); !slices.Equal(got, want) {
+		t.Errorf("after a restart %v, before %v", got, want)
+	}
 }
 
 // TestPagesOfBlocks: small pages show every hit of large blocks, in order, from
