@@ -10,6 +10,7 @@ import (
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange"
+	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/exchangetest"
 	figures "github.com/liaison-exchange/liaison/exchange/report"
 )
@@ -36,7 +37,7 @@ func TestExportAgainstTheTree(t *testing.T) {
 	must(t, err)
 	forged := filepath.Join(dir, "forged.jsonl")
 	must(t, os.WriteFile(forged, forgeLine(t, raw, 2), 0o600))
-	must(t, os.WriteFile(forged+manifestSuffix, signExport(t, d.Exchange, forged, 3), 0o600))
+	must(t, os.WriteFile(forged+manifestSuffix, signExport(t, d.Exchange, forged, figures.Lines, 3), 0o600))
 	d.dpo.profile = d.World.Profile("ee/pbgb", "dpo")
 	d.dpo.run("audit", "export", "verify", forged).exits(exitDone)
 	last, err := audit.ParseItem(bytes.TrimSuffix(bytes.SplitAfter(raw, []byte("\n"))[2], []byte("\n")))
@@ -119,9 +120,60 @@ func TestExportFaultsAreNamed(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(table, cut(2, 3)(rows), 0o600))
 	r := lines[verifiedExport](d.dpo.run("audit", "export", "verify", table, "--json").exits(exitUnverified))[0]
-	if len(r.Faults) != 2 || r.Faults[0].Kind != audit.FaultDigest || r.Faults[1].Kind != audit.FaultCount {
+	if len(r.Faults) != 1 || r.Faults[0].Kind != audit.FaultDigest {
 		t.Errorf("a row taken out: %+v", r.Faults)
 	}
+	// A quote without its end would be one row of all that follows: rows are not counted.
+	must(t, os.WriteFile(table, append(bytes.Clone(rows), "\"and so on\n"...), 0o600))
+	r = lines[verifiedExport](d.dpo.run("audit", "export", "verify", table, "--json").exits(exitUnverified))[0]
+	if len(r.Faults) != 1 || r.Faults[0].Kind != audit.FaultDigest {
+		t.Errorf("a quote without its end: %+v", r.Faults)
+	}
+	// Where the digest is right the rows are counted: the exchange signed for another number.
+	must(t, os.WriteFile(table, rows, 0o600))
+	must(t, os.WriteFile(table+manifestSuffix, signExport(t, d.Exchange, table, figures.Table, 9), 0o600))
+	r = lines[verifiedExport](d.dpo.run("audit", "export", "verify", table, "--json").exits(exitUnverified))[0]
+	if len(r.Faults) != 1 || r.Faults[0].Kind != audit.FaultCount {
+		t.Errorf("another number of rows: %+v", r.Faults)
+	}
+}
+
+// TestExportOfALedgerThatShrank: the exchange signed an export under a head, and
+// was put back to an older state, which has each entry of the file: from a copy
+// that is no fault, from the exchange it is.
+func TestExportOfALedgerThatShrank(t *testing.T) {
+	t.Parallel()
+	d := newDesks(t)
+	dir := t.TempDir()
+	d.ee.run("send", "--to", "lv/vp", "--meta", d.meta("ee-lv.json"), "--reason", testReason, "Hello Riga").exits(exitDone)
+	older, file := filepath.Join(dir, "copy"), filepath.Join(dir, "sent.jsonl")
+	d.dpo.run("audit", "copy", older, "--reason", testReason).exits(exitDone)
+	d.Stop()
+	cfg, err := d.World.NodeConfig()
+	must(t, err)
+	anchor := cfg.LedgerKey + ".anchor"
+	for from, to := range map[string]string{cfg.State: filepath.Join(dir, "state"), filepath.Dir(cfg.LedgerKey): filepath.Join(dir, "ledger")} {
+		must(t, os.CopyFS(to, os.DirFS(from)))
+	}
+	d.Start()
+	d.dpo.run("audit", "export", "-o", file, "action:package.send", "--reason", testReason).exits(exitDone)
+	d.dpo.run("audit", "export", "verify", file, "--online").exits(exitDone)
+	d.Stop()
+	must(t, os.RemoveAll(cfg.State))
+	must(t, os.Remove(anchor))
+	must(t, os.CopyFS(cfg.State, os.DirFS(filepath.Join(dir, "state"))))
+	kept, err := os.ReadFile(filepath.Join(dir, "ledger", filepath.Base(anchor)))
+	must(t, err)
+	must(t, os.WriteFile(anchor, kept, 0o600))
+	must(t, os.Remove(filepath.Join(d.dpo.profile, client.FileCheckpoint))) // as on another machine
+	d.Start()
+
+	d.dpo.run("audit", "export", "verify", file, "--dir", older).exits(exitDone)
+	r := lines[verifiedExport](d.dpo.run("audit", "export", "verify", file, "--online", "--json").exits(exitUnverified))[0]
+	if r.Verdict != "faulty" || r.Extends || len(r.Faults) != 1 || r.Faults[0].Kind != audit.FaultHead {
+		t.Errorf("%+v", r)
+	}
+	d.dpo.run("audit", "export", "verify", file, "--online").exits(exitUnverified).says("now shows one of", "does not extend that of the manifest", "means", "do ")
 }
 
 // spoilLine changes one line of an export.
@@ -147,7 +199,7 @@ func forgeLine(t *testing.T, file []byte, n int) []byte {
 
 // signExport is the manifest of a file that the exchange vouches for, whatever
 // is in it.
-func signExport(t *testing.T, x *exchangetest.Exchange, file string, count uint64) []byte {
+func signExport(t *testing.T, x *exchangetest.Exchange, file, format string, count uint64) []byte {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	must(t, err)
@@ -155,7 +207,7 @@ func signExport(t *testing.T, x *exchangetest.Exchange, file string, count uint6
 	p := x.Parts(exchangetest.PartsConfig{})
 	receipt, err := p.Journal.Commit(t.Context(), func(*exchange.Tx) ([]audit.Entry, error) {
 		return []audit.Entry{{Owner: "ee/pbgb", Operation: audit.Disclosure, Action: figures.ActionExport, Outcome: figures.Exported, Count: count,
-			Details: figures.Export{Format: figures.Lines, Bytes: int64(len(raw)), SHA256: sum[:]}.Details()}}, nil
+			Details: figures.Export{Format: format, Bytes: int64(len(raw)), SHA256: sum[:]}.Details()}}, nil
 	})
 	must(t, err)
 	p.Close()
