@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ const endDir = "supervised"
 
 // end is a place that a log must have from then on.
 type end struct {
+	Ledger     string `json:"ledger"` // its origin: after a loss another ledger goes on, in which the end may be lost
 	Seq        uint64 `json:"seq"`
 	Commitment string `json:"commitment"`
 	Size       int64  `json:"size"` // of the ledger then
@@ -54,7 +56,15 @@ func (p *proving) recall(file string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if p.older = e.Size > p.log.Checkpoint.Size; p.older {
+	switch {
+	case e.Ledger != p.keys.Origin():
+		p.report.EndOf = cmp.Or(e.Ledger, "a ledger without a name")
+		return nil
+	case e.Size > p.log.Checkpoint.Size && p.copy.more != nil:
+		p.fault(audit.FaultHead, fmt.Errorf("the log was verified under a head of %d entries, and the exchange now shows one of %d", e.Size, p.log.Checkpoint.Size))
+		return nil
+	case e.Size > p.log.Checkpoint.Size:
+		p.report.EndLater = e.Seq // a copy may be older
 		return nil
 	}
 	p.report.Ended = e.Seq
@@ -62,18 +72,26 @@ func (p *proving) recall(file string) error {
 	return nil
 }
 
+// formerEnd is added to the name of an end of another ledger.
+const formerEnd = ".former"
+
 // remember keeps where the log ends, if nothing is wrong with it and it goes on
-// from where it ended before.
+// from where it ended before. An end of another ledger is set aside.
 func (p *proving) remember(file string) error {
-	if file == "" || len(p.report.Faults) > 0 || p.last.Seq <= p.report.Ended || p.older {
+	if file == "" || len(p.report.Faults) > 0 || p.last.Seq <= p.report.Ended || p.report.EndLater > 0 {
 		return nil
 	}
-	raw, err := json.Marshal(end{p.last.Seq, p.last.Commitment.String(), p.log.Checkpoint.Size})
+	raw, err := json.Marshal(end{p.keys.Origin(), p.last.Seq, p.last.Commitment.String(), p.log.Checkpoint.Size})
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
+	}
+	if p.report.EndOf != "" {
+		if err := os.Rename(file, file+formerEnd); err != nil {
+			return err
+		}
 	}
 	return certs.WriteSecret(file, raw)
 }

@@ -21,6 +21,11 @@ type auditReport struct {
 	Receipts  int    `json:"receipts"`        // that the log was held against
 	Seen      int64  `json:"seen,omitempty"`  // size of the newest head that was verified before
 	Ended     uint64 `json:"ended,omitempty"` // where another agency's log ended when this profile verified it last
+	// EndOf is the other ledger, of before a loss, of which an end is remembered,
+	// EndLater a remembered end that is newer than this copy: the log was not
+	// held against either.
+	EndOf    string `json:"end_of_ledger,omitempty"`
+	EndLater uint64 `json:"ended_later,omitempty"`
 	// Witnesses are those whose cosignatures count, Witnessed how many of them
 	// cosigned the newest head that they did, which has WitnessedSize entries.
 	Witnesses     int           `json:"witnesses"`
@@ -65,6 +70,12 @@ func (r auditReport) words(now time.Time) string {
 	case r.Reader != "":
 		line("held against", "no receipt of this log, %s%s", r.before(), r.endedWords())
 		line("not proven", "that no newer entries are missing at its end: receipts of %s show it (--receipts)", printable(owner))
+	}
+	switch {
+	case r.EndOf != "":
+		line("set aside", "where the log ended when this profile verified it last: that is of another ledger, %s", printable(r.EndOf))
+	case r.EndLater > 0:
+		line("not held", "against its end as of the last time (entry %d): that is newer than this copy", r.EndLater)
 	}
 	line("witnesses", "%s", r.witnessWords(now))
 	r.faultWords(&b)

@@ -215,7 +215,6 @@ type proving struct {
 	log       audit.OwnerLog
 	report    auditReport
 	last      audit.Position // where the log ends
-	older     bool           // this copy is older than what is remembered of it
 }
 
 func (p *proving) fault(kind audit.FaultKind, err error) {
@@ -261,9 +260,27 @@ func (p *proving) open() error {
 	if _, _, err := certs.ParseAgencyID(owner); err != nil {
 		return copyError(err)
 	}
+	if why := notAnothers(verified.Entry, owner); why != "" {
+		p.fault(audit.FaultReceipt, fmt.Errorf("the copy says that it is the log of %s, and %s: take the file %q for forged", owner, why, copiedOwner))
+		return nil
+	}
 	// The receipt is in the reader's log, and says nothing of where this one ends.
 	p.report.Reader, p.report.Owner, p.log.Owner, p.log.Known = p.log.Owner, owner, owner, nil
 	return nil
+}
+
+// notAnothers says why the reading of a receipt cannot have been one of
+// another agency's log; empty if it can. Otherwise a file that anybody adds to
+// an agency's copy of its own log would take away the receipt that shows where
+// that log ends.
+func notAnothers(reading audit.Entry, owner string) string {
+	switch {
+	case owner == reading.Owner:
+		return "so does its receipt: of the own log there is no such file"
+	case reading.Actor.Role != certs.RoleSupervisor:
+		return fmt.Sprintf("its receipt that a %q of %s read it: only a supervisor reads another agency's", reading.Actor.Role, reading.Owner)
+	}
+	return ""
 }
 
 // prove holds the entries against the tree, and the head against others.
