@@ -145,6 +145,10 @@ func restoreError(err error) error {
 	switch {
 	case errors.Is(err, node.ErrStateThere):
 		return usageError(err, "move it away, and keep it: the newer of two states is not always the worse")
+	case errors.Is(err, node.ErrNoPlace):
+		return usageError(err, "let `state:` name a directory that can be renamed, no mount point and no link: one below it, for instance")
+	case errors.Is(err, node.ErrRestores):
+		return tryAgainError(err, "wait until it has ended; one that was killed holds nothing")
 	case errors.Is(err, node.ErrNoList):
 		return usageError(err, "name it with --erasures, or say --without-erasure-list if it is lost")
 	case errors.Is(err, node.ErrBackup):

@@ -193,7 +193,8 @@ func WriteConfig(path string, cfg Config) error {
 	return os.WriteFile(path, raw, 0o600)
 }
 
-// resolve makes relative paths relative to the file that named them.
+// resolve makes relative paths relative to the file that named them, and all of
+// them short: what is put beside one must not come to lie within.
 func (c *Config) resolve(dir string) {
 	if r := c.Redis; r != nil {
 		r.resolve(dir)
@@ -205,7 +206,11 @@ func (c *Config) resolve(dir string) {
 		w.resolve(dir)
 	}
 	for _, p := range []*string{&c.State, &c.LedgerKey, &c.Certificate, &c.Key, &c.Anchors, &c.Revocations, &c.Registry, &c.PolicyFiles} {
-		if *p != "" && !filepath.IsAbs(*p) {
+		switch {
+		case *p == "":
+		case filepath.IsAbs(*p):
+			*p = filepath.Clean(*p)
+		default:
 			*p = filepath.Join(dir, *p)
 		}
 	}

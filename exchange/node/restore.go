@@ -49,25 +49,36 @@ type Restored struct {
 var (
 	ErrStateThere = errors.New("there is a state already")
 	ErrNoList     = errors.New("there is no list of erasures: what was erased since the backup would come back")
+	ErrNoPlace    = errors.New("a state cannot be put there")
+	ErrRestores   = errors.New("another restoration is running")
 )
 
 // Restore verifies a backup, its files and its whole ledger, and puts it where
 // the configuration has the state, which must not be there. What was erased
 // since is erased again first. A state behind the last signed head is refused
 // (audit.ErrBehind), unless as a new epoch. One that was interrupted begins
-// anew, or, if it had got to putting things in their places, is finished.
-func Restore(ctx context.Context, cfg Config, dir string, how Restoration) (*Restored, error) {
+// anew, or, if it had got to putting things in their places, is finished. While
+// one runs, there is no other, and no start (ErrRestores).
+func Restore(ctx context.Context, cfg Config, dir string, how Restoration) (done *Restored, err error) {
 	m, err := readBackup(dir)
 	if err != nil {
 		return nil, err
 	}
-	if plan, err := FinishRestore(cfg); err != nil {
+	if err := os.MkdirAll(filepath.Dir(besideState(cfg)), 0o700); err != nil {
+		return nil, err
+	}
+	unlock, err := lockRestoration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if plan, err := carryOut(cfg); err != nil {
 		return nil, err
 	} else if plan != nil && plan.of(m) {
 		return &plan.Done, nil
 	}
-	if files, err := os.ReadDir(cfg.State); err == nil && len(files) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.State, ErrStateThere), err)
+	if err := stateIsFree(cfg); err != nil {
+		return nil, err
 	}
 	listed, err := how.list(cfg)
 	if err != nil {
@@ -82,22 +93,30 @@ func Restore(ctx context.Context, cfg Config, dir string, how Restoration) (*Res
 		return nil, err
 	}
 	r := &restoring{cfg: cfg, how: how, manifest: m, listed: listed, signer: signer, anchor: anchor, dir: besideState(cfg)}
-	if err := errors.Join(r.discard(), m.unpack(dir, r.dir)); err != nil {
+	if err := errors.Join(r.discard(), clearPlace(cfg)); err != nil {
+		return nil, err
+	}
+	if done, err = r.prepare(ctx, dir); err != nil {
 		return nil, errors.Join(err, r.discard())
 	}
-	step("unpacked")
-	done, err := r.run(ctx)
-	if err == nil {
-		step("run")
-		err = r.decide(done)
-	}
-	if err != nil {
-		return nil, errors.Join(err, r.discard())
-	}
-	if _, err := FinishRestore(cfg); err != nil {
+	if _, err := carryOut(cfg); err != nil {
 		return nil, err
 	}
 	return done, nil
+}
+
+// prepare makes all that is new, and the plan.
+func (r *restoring) prepare(ctx context.Context, dir string) (*Restored, error) {
+	if err := r.manifest.unpack(dir, r.dir); err != nil {
+		return nil, err
+	}
+	step("unpacked")
+	done, err := r.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	step("run")
+	return done, r.decide(done)
 }
 
 // step is called by name after each step of a restoration; a test stops there.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -27,6 +28,7 @@ const (
 	restoreConfig = "LIAISON_TEST_RESTORE_CONFIG" // configuration of the exchange
 	restoreFrom   = "LIAISON_TEST_RESTORE_FROM"   // the backup
 	restoreStep   = "LIAISON_TEST_RESTORE_STEP"   // where it kills itself; empty: nowhere
+	restoreHalt   = "LIAISON_TEST_RESTORE_HALT"   // where it stops until its input ends; empty: nowhere
 )
 
 func init() {
@@ -41,6 +43,9 @@ func init() {
 			if step == os.Getenv(restoreStep) {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {} // the signal is on its way
+			}
+			if step == os.Getenv(restoreHalt) {
+				_, _ = io.Copy(io.Discard, os.Stdin)
 			}
 		})
 		_, err = node.Restore(context.Background(), cfg, os.Getenv(restoreFrom), node.Restoration{NewEpoch: true, Origin: secondOrigin})
@@ -73,47 +78,11 @@ func restoreIn(t *testing.T, config, backup, step string) (steps []string, err e
 // TestRestoreKilledAtEachStep kills a restoration with SIGKILL after each of
 // its steps. Whoever comes next, the same restore or a start, ends at the same
 // place: one new epoch, its key in the place of the former one, which is kept,
-// and nothing left over. Never is there no key, or one of another ledger than
-// the state's.
+// and nothing left over. Never is there no key; nothing starts with one of
+// another ledger than the state's, since the plan comes first.
 func TestRestoreKilledAtEachStep(t *testing.T) {
 	t.Parallel()
-	x := exchangetest.New(t, exchangetest.Witnessed(nil))
-	marked(t, x)
-	x.Ask() // so that there is a head that witnesses have cosigned
-	cfg, err := x.World.NodeConfig()
-	if err != nil {
-		t.Fatal(err)
-	}
-	backup := filepath.Join(t.TempDir(), "backup")
-	if _, err := node.Backup(t.Context(), cfg, backup, node.BackupOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	marked(t, x) // is lost
-	x.Ask()
-	x.Stop()
-	if err := os.WriteFile(cfg.LedgerKey+exchange.ErasureListSuffix, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(cfg.State); err != nil {
-		t.Fatal(err)
-	}
-	lost := func() (config string, cfg node.Config) {
-		t.Helper()
-		dir := filepath.Join(t.TempDir(), "world")
-		copyTree(t, x.World.Dir, dir)
-		config = filepath.Join(dir, demo.ConfigFile)
-		raw, err := os.ReadFile(config)
-		if err == nil {
-			err = os.WriteFile(config, []byte(strings.ReplaceAll(string(raw), x.World.Dir, dir)), 0o600)
-		}
-		if err == nil {
-			cfg, err = node.LoadConfig(config)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return config, cfg
-	}
+	lost, backup := loss(t)
 	config, whole := lost()
 	steps, err := restoreIn(t, config, backup, "")
 	if err != nil || len(steps) < 8 {
@@ -154,6 +123,49 @@ func TestRestoreKilledAtEachStep(t *testing.T) {
 		}
 	}
 	startFinishes(t, lost, backup)
+}
+
+// loss is an exchange whose state is lost: each call of lost makes another copy
+// of what is left of it, and of the backup there is one.
+func loss(t *testing.T) (lost func() (config string, cfg node.Config), backup string) {
+	t.Helper()
+	x := exchangetest.New(t, exchangetest.Witnessed(nil))
+	marked(t, x)
+	x.Ask() // so that there is a head that witnesses have cosigned
+	cfg, err := x.World.NodeConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup = filepath.Join(t.TempDir(), "backup")
+	if _, err := node.Backup(t.Context(), cfg, backup, node.BackupOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	marked(t, x) // is lost
+	x.Ask()
+	x.Stop()
+	if err := os.WriteFile(cfg.LedgerKey+exchange.ErasureListSuffix, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(cfg.State); err != nil {
+		t.Fatal(err)
+	}
+	return func() (config string, cfg node.Config) {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "world")
+		copyTree(t, x.World.Dir, dir)
+		config = filepath.Join(dir, demo.ConfigFile)
+		raw, err := os.ReadFile(config)
+		if err == nil {
+			err = os.WriteFile(config, []byte(strings.ReplaceAll(string(raw), x.World.Dir, dir)), 0o600)
+		}
+		if err == nil {
+			cfg, err = node.LoadConfig(config)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config, cfg
+	}, backup
 }
 
 // copyTree copies a directory, modes included.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/liaison-exchange/liaison/certs"
+	"github.com/liaison-exchange/liaison/exchange/store"
 )
 
 // A restoration makes all that is new beside what it will replace: the state
@@ -34,15 +35,19 @@ type RestorePlan struct {
 // there is nothing to start on.
 var ErrRestoring = errors.New("a restoration was interrupted before it was complete")
 
-func besideState(cfg Config) string { return cfg.State + ".restoring" }
+func besideState(cfg Config) string { return filepath.Clean(cfg.State) + ".restoring" }
 func planFile(cfg Config) string    { return besideState(cfg) + ".json" }
 func nextKey(cfg Config) string     { return cfg.LedgerKey + ".next" }
 
 // of reports whether a plan puts that backup in its place.
 func (p *RestorePlan) of(m *BackupManifest) bool { return p.Made == m.Made && p.Root == m.Root }
 
-// discard throws away what is not in its place yet.
+// discard throws away what is not in its place yet; first the plan, which can
+// not be carried out without it.
 func (r *restoring) discard() error {
+	if err := removeFile(planFile(r.cfg)); err != nil {
+		return err
+	}
 	errs := []error{os.RemoveAll(r.dir)}
 	for _, suffix := range []string{"", ".anchor", ".vkey"} {
 		errs = append(errs, removeFile(nextKey(r.cfg)+suffix))
@@ -67,7 +72,7 @@ func (r *restoring) decide(done *Restored) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(syncTree(r.dir), syncTree(filepath.Dir(r.dir))); err != nil {
+	if err := errors.Join(syncTree(r.dir), syncDirectory(filepath.Dir(r.dir)), stateIsFree(r.cfg)); err != nil {
 		return err
 	}
 	return certs.WriteSecret(planFile(r.cfg), append(raw, '\n'))
@@ -85,8 +90,26 @@ func (r *restoring) keptName() string {
 }
 
 // FinishRestore carries out the plan of a restoration, if there is one, and
-// returns it: nil, there was none.
-func FinishRestore(cfg Config) (*RestorePlan, error) {
+// returns it: nil, there was none. It is for a start, and refuses while a
+// restoration runs (ErrRestores).
+func FinishRestore(cfg Config) (_ *RestorePlan, err error) {
+	// In this order: a state that a restoration has put in its place has a plan
+	// until all is done.
+	inPlace, planned, locked := there(stateFile(cfg)), there(planFile(cfg)), there(lockFile(cfg))
+	if !planned && (inPlace || !locked) {
+		return nil, nil
+	}
+	unlock, err := lockRestoration(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	return carryOut(cfg)
+}
+
+// carryOut is FinishRestore for who holds the lock. The state goes first: if it
+// cannot be put in its place, the key in its own is still the former one.
+func carryOut(cfg Config) (*RestorePlan, error) {
 	raw, err := os.ReadFile(planFile(cfg))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -102,16 +125,19 @@ func FinishRestore(cfg Config) (*RestorePlan, error) {
 		return nil, fmt.Errorf("%s: %w", planFile(cfg), err)
 	}
 	step("planned")
-	if p.Kept != "" {
-		if err := errors.Join(p.keepKey(cfg), p.takeKey(cfg)); err != nil {
-			return nil, err
-		}
-	}
 	if err := p.takeState(cfg); err != nil {
 		return nil, err
 	}
 	step("moved")
-	return p, errors.Join(os.Remove(planFile(cfg)), syncDirectory(filepath.Dir(cfg.State)))
+	if p.Kept != "" {
+		if err := p.keepKey(cfg); err != nil {
+			return nil, err
+		}
+		if err := p.takeKey(cfg); err != nil {
+			return nil, err
+		}
+	}
+	return p, errors.Join(os.Remove(planFile(cfg)), syncDirectory(filepath.Dir(planFile(cfg))))
 }
 
 // keepKey copies the former key and what goes with it, its verifier key last:
@@ -152,15 +178,22 @@ func (p *RestorePlan) takeKey(cfg Config) error {
 	return syncDirectory(filepath.Dir(cfg.LedgerKey))
 }
 
-// takeState puts the state in its place.
+// takeState puts the state in its place, where it may be already.
 func (p *RestorePlan) takeState(cfg Config) error {
-	if _, err := os.Stat(besideState(cfg)); errors.Is(err, fs.ErrNotExist) {
-		return nil // it is there
+	if !there(filepath.Join(besideState(cfg), store.DatabaseFile)) {
+		if _, err := os.Stat(stateFile(cfg)); err == nil {
+			return nil
+		}
+		return fmt.Errorf("%w: %s says that the state is to be put in its place, but it is neither in %s nor in %s (fix: put it back there; if it is lost, remove that plan and run the same liaison restore again)",
+			ErrRestoring, planFile(cfg), besideState(cfg), cfg.State)
 	}
 	if err := os.Remove(cfg.State); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is to be put in the place of the state, where something is: %w", besideState(cfg), err)
+		return fmt.Errorf("%s is to be put in the place of the state, where something is (fix: move that away, and keep it): %w", besideState(cfg), err)
 	}
-	return errors.Join(os.Rename(besideState(cfg), cfg.State), syncDirectory(filepath.Dir(cfg.State)))
+	if err := os.Rename(besideState(cfg), cfg.State); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(besideState(cfg)))
 }
 
 func syncDirectory(dir string) error {
@@ -174,6 +207,9 @@ func syncDirectory(dir string) error {
 // finishRestore is how a start deals with a restoration that was interrupted.
 func (n *Node) finishRestore() error {
 	p, err := FinishRestore(n.cfg)
+	if errors.Is(err, ErrRestores) {
+		return fmt.Errorf("the state is being restored: %w (fix: start when it has ended)", err)
+	}
 	if err != nil {
 		return fmt.Errorf("an interrupted restoration cannot be finished: %w", err)
 	}
@@ -182,13 +218,10 @@ func (n *Node) finishRestore() error {
 			slog.Int64("entries", p.Done.Size), slog.Int64("lost", p.Done.Lost))
 		return nil
 	}
-	if _, err := os.Stat(besideState(n.cfg)); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
+	if !there(besideState(n.cfg)) {
+		return nil
 	}
-	if _, err := os.Stat(filepath.Join(n.cfg.State, "exchange.db")); err == nil {
+	if there(stateFile(n.cfg)) {
 		n.log.Warn("something is left of a restoration that was interrupted: it is not used and may be removed", slog.String("directory", besideState(n.cfg)))
 		return nil
 	}
