@@ -236,6 +236,30 @@ func TestSearchIsMatch(t *testing.T) {
 	})
 }
 
+// boundsOf holds what directories say of a query against what matches.
+func boundsOf(t *rapid.T, x *Index, q Query, want []uint64) {
+	s := x.shelf(owner)
+	if s == nil || q.root == nil {
+		return
+	}
+	for _, b := range s.blocks {
+		o, err := b.open(nil, &scratch{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		most, n := o.most(q.root), 0
+		o.close()
+		for _, seq := range want {
+			if seq >= b.First && seq <= b.last() {
+				n++
+			}
+		}
+		if n > most {
+			t.Fatalf("%s: %d of block %d match, at most %d by its directory", q, n, b.First, most)
+		}
+	}
+}
+
 func compareSearch(t *rapid.T, x *Index, log *memoryLog) {
 	n := len(log.rows[owner])
 	q, r := meetingQuery().Draw(t, "query"), anyRange(t, n)
@@ -244,6 +268,9 @@ func compareSearch(t *rapid.T, x *Index, log *memoryLog) {
 	if got := pages(t, x, log, request); !slices.Equal(got, want) {
 		t.Fatalf("%s in %v: %v, by definition %v", q, r, got, want)
 	}
+	boundsOf(t, x, q, want)
+	many := MustParse(rapid.SampledFrom([]string{"action:package.*", "recipient:it/*", "outcome:denied OR outcome:shown", "purpose:* recipient:*"}).Draw(t, "several values"))
+	boundsOf(t, x, many, log.definition(t, many, Range{}))
 	request.Newest = true
 	slices.Reverse(want)
 	if got := pages(t, x, log, request); !slices.Equal(got, want) {
