@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/textproto"
+	"sync"
 )
 
 // part is one part of a form. open is asked for anew for every attempt.
@@ -53,14 +55,21 @@ func form(parts []part) (contentType string, body func() (io.ReadCloser, int64, 
 }
 
 // sequence reads parts one after another. A part that is not as long as it should be is an error: half a part never passes
-// for a whole one.
+// for a whole one. The transport may close it in one goroutine while another still reads.
 type sequence struct {
+	mu      sync.Mutex
 	rest    []part
 	current io.ReadCloser
 	left    int64
+	closed  bool
 }
 
 func (s *sequence) Read(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, fs.ErrClosed
+	}
 	for {
 		if s.current == nil {
 			if len(s.rest) == 0 {
@@ -98,7 +107,7 @@ func (s *sequence) next() error {
 
 func (s *sequence) end() error {
 	short := s.left
-	if err := s.Close(); err != nil {
+	if err := s.endPart(); err != nil {
 		return fmt.Errorf("close a part: %w", err)
 	}
 	if short != 0 {
@@ -107,8 +116,15 @@ func (s *sequence) end() error {
 	return nil
 }
 
-// Close closes the part that is being read.
+// Close closes the part that is being read. Nothing is read any more.
 func (s *sequence) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return s.endPart()
+}
+
+func (s *sequence) endPart() error {
 	if s.current == nil {
 		return nil
 	}

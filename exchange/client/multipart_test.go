@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"mime"
 	"mime/multipart"
 	"strings"
@@ -62,5 +63,40 @@ func TestFormParts(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		must(t, r.Close())
+	}
+}
+
+// TestFormClosedWhileRead: the transport closes a body while another goroutine
+// reads it, when the exchange answers early. Nothing is opened after that.
+func TestFormClosedWhileRead(t *testing.T) {
+	opened := 0
+	parts := make([]part, 50)
+	for i := range parts {
+		parts[i] = part{name: "attachment", mediaType: "x/y", size: 4, open: func() (io.ReadCloser, error) {
+			opened++
+			return io.NopCloser(strings.NewReader("1234")), nil
+		}}
+	}
+	_, body, err := form(parts)
+	must(t, err)
+	r, _, err := body()
+	must(t, err)
+	begun, done := make(chan struct{}), make(chan error)
+	go func() {
+		_, err := r.Read(make([]byte, 1))
+		close(begun)
+		for err == nil {
+			_, err = r.Read(make([]byte, 1))
+		}
+		done <- err
+	}()
+	<-begun
+	must(t, r.Close())
+	if err := <-done; err != io.EOF && !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("read after it was closed: %v", err)
+	}
+	before := opened
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, fs.ErrClosed) || opened != before {
+		t.Errorf("%v, %d parts opened after it was closed", err, opened-before)
 	}
 }
