@@ -22,7 +22,7 @@ func TestDemoCountsInRedis(t *testing.T) {
 	if got := server.Do("ACL SETUSER demo on >secret ~liaison:* +evalsha +eval +get +set +time +ping +hello"); got != "+OK" {
 		t.Fatal(got)
 	}
-	counted := watchCounts(t, server, `"SET" "liaison:demo.liaison.example/ledger:{ee/pbgb}:`)
+	counted := watchCounts(t, server, `"SET" "liaison:demo.liaison.example/ledger:2:{ee/pbgb}:`)
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "demo", "--once", "--redis", "redis://demo:secret@"+server.Addr)
 	cmd.Env = append(os.Environ(), asProcess+"=1")
 	var errs bytes.Buffer

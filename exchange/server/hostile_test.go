@@ -439,6 +439,10 @@ func (failing) Limits(context.Context, exchange.Caller) ([]exchange.RateShown, e
 	return nil, errFailing
 }
 
+func (failing) ReportMismatch(context.Context, exchange.Caller, string, string) (*exchange.MismatchReported, error) {
+	return nil, errFailing
+}
+
 func (failing) SetRate(context.Context, exchange.Caller, exchange.RateChange) (*exchange.RateSet, error) {
 	return nil, errFailing
 }
@@ -479,6 +483,9 @@ func testEverythingFails(t *testing.T, w *wire) {
 		}
 		if a.path == api.AdmissionPath("ee/pbgb") && a.body != nil {
 			a.body = []byte(`{"roles":[],"suspended":true,"reason":"` + theReason + `"}`)
+		}
+		if a.path == api.PackagePath(nobody, "mismatch") {
+			a.body = []byte(`{"code":"subjects"}`)
 		}
 		if a.path == api.RouteLimits && a.body != nil {
 			a.body = []byte(`{"name":"reads","quota":1,"window":60,"reason":"` + theReason + `"}`)

@@ -73,6 +73,7 @@ func TestEveryOperationIsLimited(t *testing.T) {
 		"POST " + api.RouteSamples: exchange.LimitSearches, "GET " + api.RouteSamples: exchange.LimitSearches, "PUT " + api.VerdictPath(nobody, 1): exchange.LimitSearches,
 		"GET " + api.RouteErasures: exchange.LimitSearches, "GET " + api.RouteHolds: exchange.LimitSearches,
 		"POST " + api.RouteErasures: exchange.LimitChanges, "POST " + api.RouteHolds: exchange.LimitChanges, "POST " + api.ReleasePath(nobody): exchange.LimitChanges,
+		"POST " + api.PackagePath(nobody, "mismatch"): exchange.LimitChanges,
 	}
 	rates := map[string]node.Rate{}
 	for _, name := range []string{exchange.LimitPackages, exchange.LimitDecisions, exchange.LimitReads, exchange.LimitSearches, exchange.LimitChanges} {
