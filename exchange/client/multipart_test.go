@@ -92,7 +92,7 @@ func TestFormClosedWhileRead(t *testing.T) {
 	}()
 	<-begun
 	must(t, r.Close())
-	if err := <-done; err != io.EOF && !errors.Is(err, fs.ErrClosed) {
+	if err := <-done; !errors.Is(err, io.EOF) && !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("read after it was closed: %v", err)
 	}
 	before := opened
