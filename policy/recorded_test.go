@@ -14,7 +14,7 @@ import (
 func TestRedecide(t *testing.T) {
 	c, e := newCorpus(t, sampleSet(t), 7), sampleEngine(t)
 	seen := map[string]int{}
-	for range 300 {
+	for range 500 {
 		r := c.request(t)
 		ds, err := e.Decide(t.Context(), r)
 		if err != nil {
