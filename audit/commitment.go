@@ -69,13 +69,17 @@ func decodeExact(enc *base64.Encoding, s string) ([]byte, error) {
 }
 
 // decode32 decodes the canonical text of exactly 32 bytes.
-func decode32(enc *base64.Encoding, s string) ([32]byte, error) {
-	b, err := decodeExact(enc, s)
-	if err != nil {
-		return [32]byte{}, err
+func decode32(enc *base64.Encoding, s string) (b [32]byte, err error) {
+	if len(s) != enc.EncodedLen(len(b)) {
+		if _, err = decodeExact(enc, s); err == nil {
+			err = fmt.Errorf("%w: not 32 bytes", ErrEncoding)
+		}
+		return b, err
 	}
-	if len(b) != 32 {
-		return [32]byte{}, fmt.Errorf("%w: %d bytes instead of 32", ErrEncoding, len(b))
+	var room [len(b) + 2]byte // padding counts until it is read
+	n, err := enc.Strict().Decode(room[:], []byte(s))
+	if err != nil || n != len(b) { // fewer if the decoder passed over line breaks
+		return b, fmt.Errorf("%w: not canonical base64", ErrEncoding)
 	}
-	return [32]byte(b), nil
+	return [32]byte(room[:]), nil
 }

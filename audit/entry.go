@@ -152,7 +152,13 @@ func ParseTime(s string) (time.Time, error) {
 var operations = []string{Collection, Alteration, Consultation, Disclosure, Combination, Erasure}
 
 // check says whether the entry has what every entry must have. These members are never cut.
-func (e Entry) check() error {
+func (e *Entry) check() error { return e.header().check() }
+
+func (e *Entry) header() header {
+	return header{e.Owner, e.Seq, e.Prev, e.Exchange, e.Time, e.Operation}
+}
+
+func (e header) check() error {
 	switch {
 	case e.Owner == "" || len(e.Owner) > maxName:
 		return fmt.Errorf("%w: owner must have 1 to %d bytes", ErrEntry, maxName)

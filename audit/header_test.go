@@ -10,20 +10,24 @@ import (
 	"go.uber.org/goleak"
 )
 
+func quickReader(b []byte) headerReader {
+	return headerReader{b: b, plain: plainText(b), before: &header{}}
+}
+
 // agree: what the quick reader takes, ParseEntry takes too, and both read the same.
 func agree(t *testing.T, b []byte) {
 	t.Helper()
-	h := headerReader{rest: b}
-	quick := len(b) <= MaxEntry && h.value(entryType, 0) && len(h.rest) == 0 && h.entry.check() == nil
+	h := quickReader(b)
+	quick := len(b) <= MaxEntry && h.value(entryShape, 0) && h.at == len(b) && h.header.check() == nil
 	e, err := ParseEntry(b)
 	if quick && err != nil && strings.ToValidUTF8(string(b), "") == string(b) {
 		t.Fatalf("only the quick reader takes %q: %v", b, err)
 	}
-	got, gotErr := readHeader(b)
+	got, gotErr := readHeader(b, &header{Owner: "ee/pbgb", Prev: FirstPrev})
 	if (err == nil) != (gotErr == nil) {
 		t.Fatalf("%q: %v, the quick reader: %v", b, err, gotErr)
 	}
-	if err == nil && (got.Owner != e.Owner || got.Seq != e.Seq || got.Prev != e.Prev || got.Exchange != e.Exchange || got.Time != e.Time || got.Operation != e.Operation) {
+	if err == nil && got != e.header() {
 		t.Fatalf("%q: read as %+v, the quick reader: %+v", b, e, got)
 	}
 }
@@ -36,9 +40,9 @@ func TestHeader(t *testing.T) {
 	for name, e := range map[string]Entry{"minimal": minimal(), "typical": typical(), "full": full} {
 		b, err := e.Encode()
 		must(t, err)
-		h := headerReader{rest: b}
-		if !h.value(entryType, 0) || len(h.rest) > 0 {
-			t.Errorf("%s: not read by the quick way, which stops before %q", name, h.rest)
+		h := quickReader(b)
+		if !h.value(entryShape, 0) || h.at < len(b) {
+			t.Errorf("%s: not read by the quick way, which stops before %q", name, b[h.at:])
 		}
 		for i := 0; i < len(b); i += 1 + len(b)/400 { // bytes gone, changed, doubled
 			for _, c := range [][]byte{b[:i], append(bytes.Clone(b[:i]), b[i+1:]...), append(append(bytes.Clone(b[:i]), b[i]^1), b[i+1:]...),
@@ -52,10 +56,25 @@ func TestHeader(t *testing.T) {
 	with := func(old, to string) []byte { return bytes.Replace(b, []byte(old), []byte(to), 1) }
 	for _, c := range [][]byte{with(`"engine":`, `"owner":"x","engine":`), with(`"engine":`, `"enginé":"x","engine":`), with(`"engine":`, `"Engine":"x","engine":`),
 		with(`"opa 1.22.2"`, `null`), with(`"opa 1.22.2"`, `7`), with(`"opa 1.22.2"`, `["x"]`), with(`"opa 1.22.2"`, `"\ud800"`), with(`"opa 1.22.2"`, `"\ud83d\ude00"`),
-		with(`"recipients":[`, `"recipients":[7,`), with(`"revisions":{`, `"revisions":{"common":"x",`), with(`"statement":{`, `"statement":{"iss":"x",`),
+		with(`opa 1`, "opa\x1f1"), with(`"jti":"`, "\"jti\":\"\n"), with(`"recipients":[`, `"recipients":[7,`), with(`"revisions":{`, `"revisions":{"common":"x",`), with(`"statement":{`, `"statement":{"iss":"x",`),
 		with(`"statement":{`, `"statement":[{`), with(`"seq":`, `"seq":-`), with(`"seq":`, `"seq":0`), with(`"seq":`, `"seq":1e0`), with(`"operation":"`, `"operation":"x`),
 		[]byte("{}"), []byte("[]"), []byte("null"), nil, append(b, ' '), append(b, b...), []byte(" " + string(b))} {
 		agree(t, c)
+	}
+}
+
+// TestPlainText: every byte at every place of a word and behind it, alone and behind bytes that could lend to it or borrow from it.
+func TestPlainText(t *testing.T) {
+	for c := range 256 {
+		for at := range 11 {
+			for _, beside := range []byte{' ', '!', '[', ']', 0x80, 0xff} {
+				b := bytes.Repeat([]byte{beside}, 11)
+				b[at] = byte(c)
+				if want := c >= ' ' && c != '\\'; plainText(b) != want {
+					t.Fatalf("%q: %v", b, !want)
+				}
+			}
+		}
 	}
 }
 

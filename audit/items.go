@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"sync"
 )
 
 // ErrItem says that a line of an exported log is not one entry.
@@ -47,7 +48,11 @@ func AppendItem(b []byte, i Item) ([]byte, error) {
 
 // ParseItem reads a line of an exported log, without its line break.
 func ParseItem(line []byte) (Item, error) {
-	if i, ok := plainItem(line); ok {
+	return parseItem(line, &memory{})
+}
+
+func parseItem(line []byte, m *memory) (Item, error) {
+	if i, ok := plainItem(line, m); ok {
 		return i, nil
 	}
 	var raw item
@@ -73,8 +78,8 @@ func ParseItem(line []byte) (Item, error) {
 		return Item{}, fmt.Errorf("%w: commitment: %w", ErrItem, err)
 	}
 	var ok1, ok2 bool
-	if i.Entry, ok1 = decodePart([]byte(raw.Entry)); ok1 {
-		i.Salt, ok2 = decodePart([]byte(raw.Salt))
+	if i.Entry, ok1 = m.decode([]byte(raw.Entry)); ok1 {
+		i.Salt, ok2 = m.decode([]byte(raw.Salt))
 	}
 	if !ok1 || !ok2 {
 		return Item{}, fmt.Errorf("%w: entry or salt: %w", ErrItem, ErrEncoding)
@@ -99,7 +104,7 @@ func checkMembers(line []byte) error {
 }
 
 // plainItem reads the line in the one form that AppendItem writes, which is what almost all lines have.
-func plainItem(line []byte) (i Item, ok bool) {
+func plainItem(line []byte, m *memory) (i Item, ok bool) {
 	r := plainReader{rest: line, ok: true}
 	owner := r.text(`{"owner":"`)
 	seq := r.digits(`","seq":`)
@@ -121,16 +126,16 @@ func plainItem(line []byte) (i Item, ok bool) {
 	if r.skip("}"); !r.ok || len(r.rest) > 0 || bytes.IndexByte(owner, '\\') >= 0 || !ascii(owner) || index > MaxSize {
 		return Item{}, false
 	}
-	i.Owner, i.Seq, i.Index = string(owner), seq, int64(index)
-	c, ok := decodePart(commitment)
+	i.Owner, i.Seq, i.Index = m.name(owner), seq, int64(index)
+	c, ok := m.decode(commitment)
 	if !ok || len(c) != len(i.Commitment) {
 		return Item{}, false
 	}
 	i.Commitment = Commitment(c)
-	if i.Entry, ok = decodePart(entry); !ok {
+	if i.Entry, ok = m.decode(entry); !ok {
 		return Item{}, false
 	}
-	i.Salt, ok = decodePart(salt)
+	i.Salt, ok = m.decode(salt)
 	return i, ok
 }
 
@@ -145,15 +150,33 @@ func ascii(b []byte) bool {
 
 var strictURL = base64.RawURLEncoding.Strict()
 
-// decodePart decodes canonical base64url; nothing is nil.
-func decodePart(s []byte) ([]byte, bool) {
+// memory is where the items of one piece of a log lie together: one by one they would be most of the work of reading it.
+type memory struct {
+	bytes []byte // what is left
+	owner string // of the item before
+}
+
+// decode decodes canonical base64url; nothing is nil.
+func (m *memory) decode(s []byte) ([]byte, bool) {
 	if len(s) == 0 {
 		return nil, true
 	}
-	b := make([]byte, strictURL.DecodedLen(len(s)))
+	size := strictURL.DecodedLen(len(s))
+	if size > len(m.bytes) {
+		m.bytes = make([]byte, size)
+	}
+	b := m.bytes[:size:size]
+	m.bytes = m.bytes[size:]
 	n, err := strictURL.Decode(b, s)
 	// The decoder passes over line breaks, which would be a second text of the same bytes.
 	return b, err == nil && n == len(b)
+}
+
+func (m *memory) name(owner []byte) string {
+	if m.owner != string(owner) {
+		m.owner = string(owner)
+	}
+	return m.owner
 }
 
 // plainReader takes a line apart from the left.
@@ -222,10 +245,15 @@ type parsedLines struct {
 	err   error // of the line after the items
 }
 
-func parseChunk(one [][]byte) (p parsedLines) {
-	for line := range bytes.Lines(one[0]) {
+// parseChunk reads a piece of a log and gives it back: nothing of it is in the items.
+func parseChunk(one []*[]byte) (p parsedLines) {
+	chunk := *one[0]
+	defer chunkPool.Put(one[0])
+	m := memory{bytes: make([]byte, len(chunk)*3/4)}
+	p.items = make([]Item, 0, bytes.Count(chunk, []byte("\n")))
+	for line := range bytes.Lines(chunk) {
 		trimmed, ended := bytes.CutSuffix(line, []byte("\n"))
-		i, err := ParseItem(trimmed)
+		i, err := parseItem(trimmed, &m)
 		if err == nil && !ended {
 			err = fmt.Errorf("%w: the last line has no end", ErrItem)
 		}
@@ -241,17 +269,19 @@ func parseChunk(one [][]byte) (p parsedLines) {
 // chunkSize is about how much is parsed in one go.
 const chunkSize = 256 << 10
 
+var chunkPool = sync.Pool{New: func() any { b := make([]byte, chunkSize+maxItem); return &b }}
+
 // chunks cuts a text into pieces that end with a line.
-func chunks(r io.Reader) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
+func chunks(r io.Reader) iter.Seq2[*[]byte, error] {
+	return func(yield func(*[]byte, error) bool) {
 		in := bufio.NewReaderSize(r, maxItem)
 		for {
-			chunk := make([]byte, chunkSize, chunkSize+maxItem)
-			n, err := io.ReadFull(in, chunk)
-			chunk = chunk[:n]
+			chunk := chunkPool.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
+			n, err := io.ReadFull(in, (*chunk)[:chunkSize])
+			*chunk = (*chunk)[:n]
 			if err == nil {
 				rest, tail := in.ReadSlice('\n')
-				chunk, err = append(chunk, rest...), tail
+				*chunk, err = append(*chunk, rest...), tail
 			}
 			end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 			if errors.Is(err, bufio.ErrBufferFull) {
@@ -261,7 +291,7 @@ func chunks(r io.Reader) iter.Seq2[[]byte, error] {
 				yield(nil, err)
 				return
 			}
-			if len(chunk) > 0 && !yield(chunk, nil) || end {
+			if n > 0 && !yield(chunk, nil) || end {
 				return
 			}
 		}

@@ -106,23 +106,25 @@ func VerifySelection(items iter.Seq2[Item, error], log OwnerLog) (Report, error)
 type inspected struct {
 	Item
 	leaf   tlog.Hash
-	same   bool  // entry and salt are what was committed to
-	header Entry // of a disclosed entry; only the first members
-	err    error // why it cannot be read
+	same   bool   // entry and salt are what was committed to
+	header header // of a disclosed entry
+	err    error  // why it cannot be read
 }
 
 // inspect is the work on a batch that needs no order.
 func inspect(items []Item) []inspected {
 	list := make([]inspected, len(items))
+	before := &header{}
 	for n, i := range items {
 		list[n] = inspected{Item: i, leaf: i.Commitment.Leaf()}
 		if i.Entry == nil || len(i.Salt) != len(Salt{}) {
 			continue
 		}
 		if list[n].same = Commit(Salt(i.Salt), i.Entry) == i.Commitment; list[n].same {
-			list[n].header, list[n].err = readHeader(i.Entry)
+			list[n].header, list[n].err = readHeader(i.Entry, before)
+			before = &list[n].header
 		}
-		list[n].Entry = i.Entry[:0:0] // read; not nil
+		list[n].Entry = []byte{} // read; not nil
 	}
 	return list
 }
@@ -150,14 +152,14 @@ func (v *ownerVerifier) fault(kind FaultKind, i Item, detail string) {
 // batch checks items whose leaves are read from the tree in one go: neighbours share their tiles.
 func (v *ownerVerifier) batch(items []inspected) error {
 	if v.selection && v.log.Hashes == nil {
-		for _, i := range items {
-			v.item(i)
+		for n := range items {
+			v.item(&items[n])
 		}
 		return nil
 	}
-	var indexes []int64
-	for _, i := range items {
-		if i.Index >= 0 && i.Index < v.log.Checkpoint.Size {
+	indexes := make([]int64, 0, len(items))
+	for n := range items {
+		if i := &items[n]; i.Index >= 0 && i.Index < v.log.Checkpoint.Size {
 			indexes = append(indexes, tlog.StoredHashIndex(0, i.Index))
 		}
 	}
@@ -168,8 +170,8 @@ func (v *ownerVerifier) batch(items []inspected) error {
 	if len(leaves) != len(indexes) {
 		return fmt.Errorf("read the tree: %d hashes for %d indexes", len(leaves), len(indexes))
 	}
-	for _, i := range items {
-		switch {
+	for n := range items {
+		switch i := &items[n]; {
 		case i.Index < 0 || i.Index >= v.log.Checkpoint.Size:
 			v.fault(FaultBeyond, i.Item, fmt.Sprintf("the checkpoint covers %d", v.log.Checkpoint.Size))
 		case i.leaf != leaves[0]:
@@ -178,71 +180,69 @@ func (v *ownerVerifier) batch(items []inspected) error {
 		default:
 			leaves = leaves[1:]
 		}
-		v.item(i)
+		v.item(&items[n])
 	}
 	return nil
 }
 
 // item checks one entry against the one before and against what is known, and goes on from there whatever it found.
-func (v *ownerVerifier) item(in inspected) {
-	i := in.Item
+func (v *ownerVerifier) item(i *inspected) {
 	next := v.last.Seq + 1
 	switch {
 	case i.Owner != v.log.Owner:
-		v.fault(FaultOwner, i, "the item is marked as one of "+quote(i.Owner))
+		v.fault(FaultOwner, i.Item, "the item is marked as one of "+quote(i.Owner))
 	case i.Seq > next && !v.selection:
-		v.fault(FaultGap, i, fmt.Sprintf("%d expected", next))
+		v.fault(FaultGap, i.Item, fmt.Sprintf("%d expected", next))
 	case i.Seq < next:
-		v.fault(FaultRepeat, i, fmt.Sprintf("%d expected", next))
+		v.fault(FaultRepeat, i.Item, fmt.Sprintf("%d expected", next))
 	}
 	if i.Index <= v.index {
-		v.fault(FaultOrder, i, fmt.Sprintf("the entry before is at index %d", v.index))
+		v.fault(FaultOrder, i.Item, fmt.Sprintf("the entry before is at index %d", v.index))
 	}
 	if c, ok := v.known[i.Seq]; ok {
 		if c != i.Commitment {
-			v.fault(FaultReceipt, i, "")
+			v.fault(FaultReceipt, i.Item, "")
 		}
 		delete(v.known, i.Seq)
 	}
-	v.content(in, i.Seq == next)
+	v.content(i, i.Seq == next)
 	v.last, v.index = Position{i.Seq, i.Commitment}, max(v.index, i.Index)
 }
 
 // content checks what is disclosed of an entry. Its link to the entry before is checked only if that one is at hand.
-func (v *ownerVerifier) content(in inspected, follows bool) {
-	i := in.Item
+func (v *ownerVerifier) content(i *inspected, follows bool) {
 	switch {
 	case i.Entry == nil && i.Salt == nil && i.Erased:
 		v.report.Erased++
 		return
 	case i.Entry == nil || len(i.Salt) != len(Salt{}):
-		v.fault(FaultWithheld, i, "")
+		v.fault(FaultWithheld, i.Item, "")
 		return
 	case i.Erased:
-		v.fault(FaultErased, i, "")
+		v.fault(FaultErased, i.Item, "")
 	}
 	v.report.Disclosed++
-	if !in.same {
-		v.fault(FaultChanged, i, "")
+	if !i.same {
+		v.fault(FaultChanged, i.Item, "")
 		return
 	}
-	e := in.header
-	if in.err != nil {
-		v.fault(FaultMalformed, i, in.err.Error())
+	e := &i.header
+	if i.err != nil {
+		v.fault(FaultMalformed, i.Item, i.err.Error())
 		return
 	}
 	if e.Owner != v.log.Owner {
-		v.fault(FaultOwner, i, "the entry is one of "+quote(e.Owner))
+		v.fault(FaultOwner, i.Item, "the entry is one of "+quote(e.Owner))
 	}
 	if e.Seq != i.Seq {
-		v.fault(FaultSeq, i, fmt.Sprintf("the entry itself says %d", e.Seq))
+		v.fault(FaultSeq, i.Item, fmt.Sprintf("the entry itself says %d", e.Seq))
 	}
 	now := e.Exchange == v.log.Checkpoint.Origin
 	if v.current = v.current || now; !now && (v.current || !slices.Contains(v.log.Former, e.Exchange)) {
-		v.fault(FaultExchange, i, "the entry is of "+quote(e.Exchange))
+		v.fault(FaultExchange, i.Item, "the entry is of "+quote(e.Exchange))
 	}
 	if follows && e.Prev != v.last.Commitment.String() {
-		v.fault(FaultPrev, i, "")
+		v.fault(FaultPrev, i.Item, "")
 	}
 }
 

@@ -155,7 +155,7 @@ var members = func() map[reflect.Type]map[string]reflect.Type {
 	for _, t := range []reflect.Type{reflect.TypeFor[Entry](), reflect.TypeFor[Actor](), reflect.TypeFor[Relation](), reflect.TypeFor[Decision]()} {
 		all[t] = map[string]reflect.Type{}
 		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			name := memberName(t.Field(i))
 			if all[t][name] = t.Field(i).Type; t.Field(i).Type == reflect.TypeFor[json.RawMessage]() {
 				all[t][name] = nil
 			}
@@ -163,6 +163,11 @@ var members = func() map[reflect.Type]map[string]reflect.Type {
 	}
 	return all
 }()
+
+func memberName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
 
 // memberType is the type of a member of an object, nil if any value may stand there; false if no such member may.
 func memberType(t reflect.Type, name string) (reflect.Type, bool) {
