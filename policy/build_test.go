@@ -230,6 +230,10 @@ func TestParseDeclared(t *testing.T) {
 		"a law with parties":             {`"kind": "treaty"`, `"kind": "law"`},
 		"a treaty with itself":           {`"ee"`, `"ua"`},
 		"an assurance that nobody knows": {`"no_death_penalty"`, `"no_penalty"`},
+		"a time zone that is none":       {`"Europe/Kyiv"`, `"Europe/Narnia"`},
+		"the machine's own time zone":    {`"Europe/Kyiv"`, `"Local"`},
+		"an empty time zone":             {`"Europe/Kyiv"`, `""`},
+		"a path for a time zone":         {`"Europe/Kyiv"`, `"../UTC"`},
 		"no languages":                   {`"languages": [`, `"languages": [], "x": [`},
 	} {
 		bad := strings.Replace(good, c[0], c[1], 1)

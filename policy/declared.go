@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // a declaration is good or bad whatever the machine knows of time zones
 )
 
 //go:embed schema/declared.json
@@ -95,6 +97,9 @@ func (d *Declared) check() error {
 			return atValue(a.ID, "agency %s twice", a.ID)
 		}
 		ids[a.ID] = true
+	}
+	if _, err := time.LoadLocation(d.TimeZone); err != nil || d.TimeZone == "" || d.TimeZone == "Local" {
+		return atValue(d.TimeZone, "time_zone %s is not in the IANA time zone database: say one such as Europe/Tallinn, or UTC", d.TimeZone)
 	}
 	if !ids[d.ContactPoint] {
 		return atValue(d.ContactPoint, "contact point %s is not an agency of %s", d.ContactPoint, d.Jurisdiction)

@@ -72,8 +72,18 @@ func (p *proving) recall(file string) error {
 	return nil
 }
 
-// formerEnd is added to the name of an end of another ledger.
-const formerEnd = ".former"
+// setAside keeps an end of another ledger, beside those that were kept before.
+func setAside(file string) error {
+	to := file + ".former"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return os.Rename(file, to)
+		} else if err != nil {
+			return err
+		}
+		to = fmt.Sprintf("%s.former-%d", file, n)
+	}
+}
 
 // remember keeps where the log ends, if nothing is wrong with it and it goes on
 // from where it ended before. An end of another ledger is set aside.
@@ -89,7 +99,7 @@ func (p *proving) remember(file string) error {
 		return err
 	}
 	if p.report.EndOf != "" {
-		if err := os.Rename(file, file+formerEnd); err != nil {
+		if err := setAside(file); err != nil {
 			return err
 		}
 	}
