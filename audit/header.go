@@ -68,12 +68,10 @@ type shape struct {
 }
 
 var (
-	anyShape    = &shape{kind: reflect.Interface}
+	anyShape    = func() *shape { s := &shape{kind: reflect.Interface}; s.of = s; return s }()
 	objectShape = &shape{kind: reflect.Map, of: anyShape}
 	entryShape  = shapeOf(reflect.TypeFor[Entry]())
 )
-
-func init() { anyShape.of = anyShape }
 
 func shapeOf(t reflect.Type) *shape {
 	s := &shape{kind: t.Kind()}
@@ -238,10 +236,8 @@ func (h *headerReader) text() ([]byte, bool) {
 		return nil, false
 	}
 	b := h.b[h.at:]
-	n := -1
-	if h.plain {
-		n = bytes.IndexByte(b, '"')
-	} else {
+	n := bytes.IndexByte(b, '"')
+	if !h.plain {
 		n = textEnd(b)
 	}
 	if n < 0 {
