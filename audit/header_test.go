@@ -132,6 +132,9 @@ func TestItems(t *testing.T) {
 		"empty line":       {append([]byte("\n"), line...), "line 1"},
 		"a line too long":  {append(bytes.Repeat([]byte(" "), 300<<10), line...), ""},
 		"loose base64":     {bytes.Replace(line, []byte(`"entry":"e`), []byte(`"entry":"e\n`), 1), "line 1"},
+		"base64, a break":  {[]byte(`{"owner":"a","seq":1,"index":0,"commitment":"` + FirstPrev + `","entry":"AAAA` + "\r" + `","salt":"` + FirstPrev + `"}` + "\n"), "line 1"},
+		"an escaped break": {[]byte(`{"owner":"a","seq":1,"index":0,"commitment":"` + FirstPrev + `","entry":"AAAA\n","salt":"` + FirstPrev + `"}` + "\n"), "line 1"},
+		"only line breaks": {bytes.Repeat([]byte("\n"), 300<<10), "line 1"},
 		"short commitment": {bytes.Replace(line, []byte(`"commitment":"`), []byte(`"commitment":"A`), 1), "line 1"},
 	} {
 		if _, err := all(ReadItems(bytes.NewReader(c.file))); !errors.Is(err, ErrItem) || !strings.Contains(err.Error(), c.at) {

@@ -150,6 +150,9 @@ func ascii(b []byte) bool {
 
 var strictURL = base64.RawURLEncoding.Strict()
 
+// minItem is less than the shortest line: empty lines get no memory.
+const minItem = 64
+
 // memory is where the items of one piece of a log lie together: one by one they would be most of the work of reading it.
 type memory struct {
 	bytes []byte // what is left
@@ -169,7 +172,7 @@ func (m *memory) decode(s []byte) ([]byte, bool) {
 	m.bytes = m.bytes[size:]
 	n, err := strictURL.Decode(b, s)
 	// The decoder passes over line breaks, which would be a second text of the same bytes.
-	return b, err == nil && n == len(b)
+	return b, err == nil && n == len(b) && strictURL.EncodedLen(n) == len(s)
 }
 
 func (m *memory) name(owner []byte) string {
@@ -250,7 +253,7 @@ func parseChunk(one []*[]byte) (p parsedLines) {
 	chunk := *one[0]
 	defer chunkPool.Put(one[0])
 	m := memory{bytes: make([]byte, len(chunk)*3/4)}
-	p.items = make([]Item, 0, bytes.Count(chunk, []byte("\n")))
+	p.items = make([]Item, 0, min(bytes.Count(chunk, []byte("\n")), len(chunk)/minItem))
 	for line := range bytes.Lines(chunk) {
 		trimmed, ended := bytes.CutSuffix(line, []byte("\n"))
 		i, err := parseItem(trimmed, &m)

@@ -98,7 +98,7 @@ func (d *Declared) check() error {
 		}
 		ids[a.ID] = true
 	}
-	if _, err := time.LoadLocation(d.TimeZone); err != nil || d.TimeZone == "" || d.TimeZone == "Local" {
+	if _, err := time.LoadLocation(d.TimeZone); err != nil {
 		return atValue(d.TimeZone, "time_zone %s is not in the IANA time zone database: say one such as Europe/Tallinn, or UTC", d.TimeZone)
 	}
 	if !ids[d.ContactPoint] {

@@ -72,17 +72,24 @@ func (p *proving) recall(file string) error {
 	return nil
 }
 
-// setAside keeps an end of another ledger, beside those that were kept before.
+// setAside copies an end of another ledger to a name of its own, whoever else
+// verifies: nothing that was kept before is written over.
 func setAside(file string) error {
-	to := file + ".former"
-	for n := 2; ; n++ {
-		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
-			return os.Rename(file, to)
-		} else if err != nil {
-			return err
-		}
-		to = fmt.Sprintf("%s.former-%d", file, n)
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return err
 	}
+	to := file + ".former"
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	for n := 2; errors.Is(err, fs.ErrExist); n++ {
+		to = fmt.Sprintf("%s.former-%d", file, n)
+		f, err = os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // remember keeps where the log ends, if nothing is wrong with it and it goes on

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -290,8 +289,7 @@ func (p *proving) prove(ctx context.Context) error {
 	if err := p.heads(); err != nil {
 		return err
 	}
-	// What is read is garbage at once and little is kept: collected at each doubling of that little, it would be an eighth of the work.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	tuneMemory()
 	bar := p.env.progress("verifying", true)
 	found, err := audit.VerifyOwner(p.copy.entries(bar.set), p.log)
 	bar.end()
