@@ -12,8 +12,9 @@ import (
 
 // tuneMemory lets the heap grow to five times what is in use, unless GOGC
 // says otherwise: a server's is some tens of MB, and collecting it at twice
-// that took a tenth of its processor time, and an eighth of a verifier's. Near the limit of the control group
-// it collects as often as it must, unless GOMEMLIMIT says otherwise.
+// that took a tenth of its processor time, and an eighth of a verifier's. Near
+// the limit of the control group it collects as often as it must, unless
+// GOMEMLIMIT says otherwise.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
