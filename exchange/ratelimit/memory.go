@@ -65,25 +65,15 @@ func (m *Memory) count(party string, charges []Charge, debit bool) (Answer, erro
 	if err := check(charges); err != nil {
 		return Answer{}, err
 	}
-	a := Answer{States: make([]State, len(charges))}
 	s := &m.shard[maphash.String(m.seed, party)%shards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := m.clock().UnixMicro()
-	all := true
+	level := func(i int) float64 { return s.level(party, &charges[i], now) }
+	a, taken := answer(charges, debit, level)
 	for i := range charges {
-		c := &charges[i]
-		a.States[i] = state(c, s.level(party, c, now))
-		all = all && a.States[i].Fits
-	}
-	if !all && !debit {
-		return a, nil
-	}
-	for i := range charges {
-		if c := &charges[i]; c.Cost > 0 {
-			level := min(s.level(party, c, now)+float64(c.taken()), float64(c.Limit.Quota))
-			s.put(key{party, c.Key}, level, now, c.Limit, m.most)
-			a.States[i] = after(c, level)
+		if c := &charges[i]; taken && c.Cost > 0 {
+			s.put(key{party, c.Key}, risen(c, level(i)), now, c.Limit, m.most)
 		}
 	}
 	return a, nil
@@ -145,29 +135,4 @@ func (m *Memory) counts() (n int) {
 		s.mu.Unlock()
 	}
 	return n
-}
-
-// slack is how much a level may be off by arithmetic.
-const slack = 1e-6
-
-// state is a limit at a level, before anything is taken.
-func state(c *Charge, level float64) State {
-	missing := level + float64(c.need()) - float64(c.Limit.Quota)
-	s := after(c, level)
-	if s.Fits = missing <= slack; !s.Fits {
-		s.Retry = micros(missing, c.Limit)
-	}
-	return s
-}
-
-// after is a limit at a level, when the charge is done.
-func after(c *Charge, level float64) State {
-	left := float64(c.Limit.Quota) - level
-	return State{Fits: true, Quota: c.Limit.Quota, Remaining: int64(left + slack), Reset: micros(level, c.Limit)}
-}
-
-// micros is how long it takes to sink by an amount, in whole microseconds.
-func micros(amount float64, l Limit) time.Duration {
-	us := amount * float64(l.Window.Microseconds()) / float64(l.Quota)
-	return time.Duration(math.Ceil(us-slack)) * time.Microsecond
 }

@@ -103,9 +103,3 @@ func check(charges []Charge) error {
 	}
 	return nil
 }
-
-// need is how much must be free for a charge.
-func (c *Charge) need() int64 { return min(max(c.Cost, 1), c.Limit.Quota) }
-
-// taken is how much a charge takes.
-func (c *Charge) taken() int64 { return min(c.Cost, c.Limit.Quota) }

@@ -124,6 +124,50 @@ func conform(t *testing.T, l Limiter) {
 			t.Errorf("who owes is refused, and never for longer than one takes to come back: %+v", got)
 		}
 	})
+	t.Run("what is asked and does not fit holds back the rest", func(t *testing.T) {
+		penalty, packages := Charge{Key: "penalty", Limit: perHour(1), Cost: 1}, Charge{Key: "packages", Limit: perHour(10), Cost: 4}
+		take(t, l, "ee/penalty", penalty)
+		penalty.Cost = 0
+		for _, count := range []func(context.Context, string, []Charge) (Answer, error){l.Take, l.Debit} {
+			a, err := count(t.Context(), "ee/penalty", []Charge{packages, penalty})
+			if err != nil || a.Fits() || !a.States[0].Fits || a.States[1].Fits || a.States[1].Retry == 0 {
+				t.Fatalf("%+v, %v", a, err)
+			}
+		}
+		packages.Cost = 0
+		if got := take(t, l, "ee/penalty", packages); got.Remaining != 6 {
+			t.Errorf("only the debit was taken: %+v", got)
+		}
+	})
+	t.Run("nobody owes more than the quota", func(t *testing.T) {
+		c := Charge{Key: "x", Limit: Limit{4, 400 * time.Millisecond}, Cost: 3}
+		for range 3 {
+			if a, err := l.Debit(t.Context(), "ee/owes", []Charge{c}); err != nil || !a.Fits() {
+				t.Fatalf("%+v, %v", a, err)
+			}
+		}
+		c.Cost = 0
+		got := take(t, l, "ee/owes", c)
+		if !got.Fits {
+			<-time.After(got.Retry)
+			got = take(t, l, "ee/owes", c)
+		}
+		if !got.Fits {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("what is debited counts though it did not fit", func(t *testing.T) {
+		c := Charge{Key: "x", Limit: perHour(10), Cost: 6}
+		for range 2 {
+			if _, err := l.Debit(t.Context(), "ee/debit", []Charge{c}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Cost = 1
+		if got := take(t, l, "ee/debit", c); got.Fits || got.Remaining != 0 || got.Retry > 6*time.Minute {
+			t.Errorf("%+v", got)
+		}
+	})
 	t.Run("parties and keys are apart", func(t *testing.T) {
 		for _, party := range []string{"ee/a", "ee/b", "ee/a/c"} {
 			for _, key := range []string{"x", "y"} {
