@@ -3,6 +3,8 @@ package audit
 import (
 	"bytes"
 	"errors"
+	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -135,6 +137,11 @@ func TestItems(t *testing.T) {
 		"base64, a break":  {[]byte(`{"owner":"a","seq":1,"index":0,"commitment":"` + FirstPrev + `","entry":"AAAA` + "\r" + `","salt":"` + FirstPrev + `"}` + "\n"), "line 1"},
 		"an escaped break": {[]byte(`{"owner":"a","seq":1,"index":0,"commitment":"` + FirstPrev + `","entry":"AAAA\n","salt":"` + FirstPrev + `"}` + "\n"), "line 1"},
 		"only line breaks": {bytes.Repeat([]byte("\n"), 300<<10), "line 1"},
+		"a member twice":   {bytes.Replace(line, []byte(`{`), []byte(`{"seq":9,`), 1), "line 1"},
+		"seq 0":            {bytes.Replace(line, []byte(`"seq":1,`), []byte(`"seq":0,`), 1), "line 1"},
+		"seq 2^64-1":       {bytes.Replace(line, []byte(`"seq":1,`), []byte(`"seq":18446744073709551615,`), 1), "line 1"},
+		"index -1":         {regexp.MustCompile(`"index":\d+`).ReplaceAll(line, []byte(`"index":-1`)), "line 1"},
+		"index 2^60":       {regexp.MustCompile(`"index":\d+`).ReplaceAll(line, []byte(`"index":1152921504606846976`)), "line 1"},
 		"short commitment": {bytes.Replace(line, []byte(`"commitment":"`), []byte(`"commitment":"A`), 1), "line 1"},
 	} {
 		if _, err := all(ReadItems(bytes.NewReader(c.file))); !errors.Is(err, ErrItem) || !strings.Contains(err.Error(), c.at) {
@@ -144,6 +151,11 @@ func TestItems(t *testing.T) {
 	lost := errors.New("disk gone")
 	if _, err := all(ReadItems(iotest.ErrReader(lost))); !errors.Is(err, lost) {
 		t.Errorf("reading fails: %v", err)
+	}
+	for _, whole := range [][]byte{line, bytes.Repeat(file, 1+chunkSize/len(file))} {
+		if _, err := all(ReadItems(io.MultiReader(bytes.NewReader(whole), iotest.ErrReader(io.ErrUnexpectedEOF)))); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("a text that breaks off after %d bytes: %v", len(whole), err)
+		}
 	}
 	for range ReadItems(bytes.NewReader(file)) { // whoever stops early leaves nothing running
 		break

@@ -68,6 +68,9 @@ func parseItem(line []byte, m *memory) (Item, error) {
 		return Item{}, err
 	}
 	i := Item{Owner: raw.Owner, Seq: raw.Seq, Index: raw.Index, Erased: raw.Erased, Erasure: string(raw.Erasure)}
+	if i.Seq == 0 || i.Seq > MaxSize || i.Index < 0 || i.Index > MaxSize {
+		return Item{}, fmt.Errorf("%w: seq %d or index %d is out of bounds", ErrItem, i.Seq, i.Index)
+	}
 	var err error
 	if bytes.HasPrefix(raw.Erasure, []byte(`"`)) {
 		if err = json.Unmarshal(raw.Erasure, &i.Erasure); err != nil {
@@ -87,18 +90,29 @@ func parseItem(line []byte, m *memory) (Item, error) {
 	return i, nil
 }
 
-// checkMembers refuses names that are spelt otherwise: to the library "Owner" is "owner".
+// checkMembers refuses a name that is spelt otherwise, as "Owner" is "owner" to the library, or there twice.
 func checkMembers(line []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(line, &members); err != nil {
-		return fmt.Errorf("%w: %w", ErrItem, err)
-	}
-	for name := range members {
+	d := json.NewDecoder(bytes.NewReader(line))
+	_, err := d.Token()
+	seen := map[json.Token]bool{}
+	for err == nil && d.More() {
+		var name json.Token
+		if name, err = d.Token(); err != nil {
+			break
+		}
 		switch name {
 		case "owner", "seq", "index", "commitment", "entry", "salt", "erased", "erasure":
 		default:
 			return fmt.Errorf("%w: unknown member %q", ErrItem, name)
 		}
+		if seen[name] {
+			return fmt.Errorf("%w: %q is there twice", ErrItem, name)
+		}
+		seen[name] = true
+		err = d.Decode(new(json.RawMessage))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrItem, err)
 	}
 	return nil
 }
@@ -123,7 +137,7 @@ func plainItem(line []byte, m *memory) (i Item, ok bool) {
 	if i.Erased = r.has(`,"erased":true`); i.Erased {
 		r.skip(`,"erased":true`)
 	}
-	if r.skip("}"); !r.ok || len(r.rest) > 0 || bytes.IndexByte(owner, '\\') >= 0 || !ascii(owner) || index > MaxSize {
+	if r.skip("}"); !r.ok || len(r.rest) > 0 || bytes.IndexByte(owner, '\\') >= 0 || !ascii(owner) || seq == 0 || seq > MaxSize || index > MaxSize {
 		return Item{}, false
 	}
 	i.Owner, i.Seq, i.Index = m.name(owner), seq, int64(index)
@@ -280,13 +294,13 @@ func chunks(r io.Reader) iter.Seq2[*[]byte, error] {
 		in := bufio.NewReaderSize(r, maxItem)
 		for {
 			chunk := chunkPool.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
-			n, err := io.ReadFull(in, (*chunk)[:chunkSize])
+			n, err := fill(in, (*chunk)[:chunkSize])
 			*chunk = (*chunk)[:n]
 			if err == nil {
 				rest, tail := in.ReadSlice('\n')
 				*chunk, err = append(*chunk, rest...), tail
 			}
-			end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+			end := err == io.EOF //nolint:errorlint // only the end itself: an error that holds one is an error
 			if errors.Is(err, bufio.ErrBufferFull) {
 				err = fmt.Errorf("%w: longer than %d bytes", ErrItem, maxItem)
 			}
@@ -299,4 +313,14 @@ func chunks(r io.Reader) iter.Seq2[*[]byte, error] {
 			}
 		}
 	}
+}
+
+// fill reads until b is full or r has an error, which it returns as it is: io.ReadFull makes two ends of one.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var read int
+		read, err = r.Read(b[n:])
+		n += read
+	}
+	return n, err
 }
