@@ -213,6 +213,20 @@ func TestDeclaredIsItsOwn(t *testing.T) {
 	}
 }
 
+// TestTimeZone: a zone is of the IANA database by its own name, and the same on every machine.
+func TestTimeZone(t *testing.T) {
+	for _, name := range []string{"UTC", "Europe/Tallinn", "America/Argentina/Ushuaia", "Etc/GMT+3"} {
+		if zone := TimeZone(name); zone == nil || zone.String() != name {
+			t.Errorf("%q: %v", name, zone)
+		}
+	}
+	for _, name := range []string{"", "Local", "localtime", "right/UTC", "posix/Europe/Kyiv", "Europe//Kyiv", "Europe/./Kyiv", "Europe/../UTC", "../etc/passwd", "/etc/localtime", "EET", "Mars/Phobos", "Europe/Kyiv\n"} {
+		if zone := TimeZone(name); zone != nil {
+			t.Errorf("%q: %v", name, zone)
+		}
+	}
+}
+
 func TestParseDeclared(t *testing.T) {
 	good := string(Samples().Declared["ua"].Files[declaredFile])
 	if d, err := ParseDeclared([]byte(good)); err != nil || d.Jurisdiction != "ua" || len(d.Instruments) != 5 {

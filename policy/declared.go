@@ -98,7 +98,7 @@ func (d *Declared) check() error {
 		}
 		ids[a.ID] = true
 	}
-	if _, err := time.LoadLocation(d.TimeZone); err != nil {
+	if TimeZone(d.TimeZone) == nil {
 		return atValue(d.TimeZone, "time_zone %s is not in the IANA time zone database: say one such as Europe/Tallinn, or UTC", d.TimeZone)
 	}
 	if !ids[d.ContactPoint] {
@@ -110,6 +110,20 @@ func (d *Declared) check() error {
 		}
 	}
 	return d.checkInstruments()
+}
+
+// TimeZone is a time zone of the IANA database, as a declaration may name it: "UTC", or an area and a place. It is nil
+// for any other name, also for those by which a machine calls its own time zone or counts leap seconds.
+func TimeZone(name string) *time.Location {
+	zones := declaredShape.fields[declaredShape.index["time_zone"]].shape
+	if !zones.pattern(name) {
+		return nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil
+	}
+	return zone
 }
 
 func (d *Declared) checkInstruments() error {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	_ "time/tzdata" // hours are those of the agency's clock, also where the machine knows no time zones
 
 	"github.com/spf13/cobra"
 
 	"github.com/liaison-exchange/liaison/audit"
 	"github.com/liaison-exchange/liaison/exchange/client"
 	"github.com/liaison-exchange/liaison/exchange/search"
+	"github.com/liaison-exchange/liaison/policy"
 )
 
 func newAuditHints(env *environment) *cobra.Command {
@@ -63,7 +63,7 @@ which is said. All other times of the log, and statistics and reports, are in UT
 // clockOf is the time zone by which the hours of a log are judged.
 func (s *searching) clockOf(ctx context.Context, c *client.Client, asked string) (*time.Location, error) {
 	if asked != "" {
-		clock := zoneOf(asked)
+		clock := policy.TimeZone(asked)
 		if clock == nil {
 			return nil, usageError(fmt.Errorf("--zone %q is no time zone", asked), "give it as in Europe/Tallinn, or UTC")
 		}
@@ -73,7 +73,7 @@ func (s *searching) clockOf(ctx context.Context, c *client.Client, asked string)
 	if err != nil {
 		return nil, err
 	}
-	clock := zoneOf(a.TimeZone)
+	clock := policy.TimeZone(a.TimeZone)
 	if clock != nil {
 		return clock, nil
 	}
@@ -83,19 +83,6 @@ func (s *searching) clockOf(ctx context.Context, c *client.Client, asked string)
 	}
 	_, err = fmt.Fprintf(s.env.Stderr, "hours are in UTC: the jurisdiction of %s %s; --zone names another\n", printable(a.ID), why)
 	return time.UTC, err
-}
-
-// zoneOf is the time zone of a name, nil if there is none. The machine's own
-// is none that a log could be judged by.
-func zoneOf(name string) *time.Location {
-	if name == "" || name == "Local" {
-		return nil
-	}
-	clock, err := time.LoadLocation(name)
-	if err != nil {
-		return nil
-	}
-	return clock
 }
 
 // hints reads the time and what was before it, and prints what stands out.
