@@ -153,22 +153,30 @@ func (r *Redis) run(ctx context.Context, party string, charges []Charge, debit b
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	keys := make([]string, len(charges))
-	args := make([]any, 1, 1+4*len(charges))
-	args[0] = "0"
+	numbers := appendDouble(make([]byte, 0, 8+24*len(charges)), 0)
 	if debit {
-		args[0] = "1"
+		numbers = appendDouble(numbers[:0], 1)
 	}
+	var longest time.Duration
 	for i := range charges {
 		c := &charges[i]
 		keys[i] = r.prefix + party + "}:" + c.Key // the braces: a cluster keeps them together
-		// No count is full for longer than its window: then it may go.
-		args = append(args, c.Limit.Quota, c.Limit.Window.Microseconds(), c.taken(), c.Limit.Window.Milliseconds()+1)
+		numbers = appendDouble(numbers, float64(c.Limit.Quota), float64(c.Limit.Window.Microseconds()), float64(c.taken()))
+		longest = max(longest, c.Limit.Window)
 	}
-	reply, err := script.Run(ctx, r.client, keys, args...).Result()
+	reply, err := script.Run(ctx, r.client, keys, numbers, longest.Milliseconds()+1).Result()
 	if err != nil {
 		return Answer{}, fmt.Errorf("redis: %w", err)
 	}
 	return parseReply(reply, charges, debit)
+}
+
+// appendDouble appends numbers in the form that the script reads and writes.
+func appendDouble(b []byte, numbers ...float64) []byte {
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(n))
+	}
+	return b
 }
 
 // ErrReply is an answer that the script does not give.
