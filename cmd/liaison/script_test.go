@@ -17,11 +17,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// raceAtExit is how long a process under the race detector waits at its end
+// for what goroutines still do: by default a second, and the stories run
+// hundreds of processes.
+const raceAtExit = "atexit_sleep_ms=20"
+
 // TestMain makes this test binary the `liaison` of the scripts, so that they
 // run what a user runs, and under the race detector too.
 func TestMain(m *testing.M) {
 	if os.Getenv(asProcess) != "" {
 		os.Exit(runSystem())
+	}
+	if os.Getenv("GORACE") == "" {
+		_ = os.Setenv("GORACE", raceAtExit)
 	}
 	testscript.Main(m, map[string]func(){
 		"liaison": func() { os.Exit(runSystem()) },
@@ -34,6 +42,10 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", os.Getenv("GORACE"))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":   exits,
 			"until":   until,
