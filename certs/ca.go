@@ -83,15 +83,10 @@ func (ca *CA) IssueClient(id Identity, pub crypto.PublicKey, validity time.Durat
 	if err := id.Validate(); err != nil {
 		return nil, err
 	}
-	if err := ca.own(id.String(), id.Jurisdiction); err != nil {
-		return nil, err
-	}
-	template, err := newTemplate(pkix.Name{Organization: []string{id.Agency}, CommonName: id.Name}, ca.clock(), validity)
+	template, err := ca.named(id.String(), id.Jurisdiction, id.Agency, id.Name, validity)
 	if err != nil {
 		return nil, err
 	}
-	template.URIs = []*url.URL{spiffeURL(id.Jurisdiction, id.String())}
-	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	return ca.issue(template, pub)
 }
@@ -101,19 +96,28 @@ func (ca *CA) IssueKey(id KeyIdentity, pub crypto.PublicKey, validity time.Durat
 	if err := id.Validate(); err != nil {
 		return nil, err
 	}
-	if err := ca.own(id.String(), id.Jurisdiction); err != nil {
-		return nil, err
-	}
-	template, err := newTemplate(pkix.Name{Organization: []string{id.Agency}, CommonName: id.Name}, ca.clock(), validity)
+	template, err := ca.named(id.String(), id.Jurisdiction, id.Agency, id.Name, validity)
 	if err != nil {
 		return nil, err
 	}
-	template.URIs = []*url.URL{spiffeURL(id.Jurisdiction, id.String())}
-	template.KeyUsage = x509.KeyUsageDigitalSignature
 	if id.Use == UseEnc {
 		template.KeyUsage = x509.KeyUsageKeyAgreement
 	}
 	return ca.issue(template, pub)
+}
+
+// named begins the certificate of a SPIFFE ID, for signing, if it is of the authority's own jurisdiction.
+func (ca *CA) named(id, jurisdiction, agency, name string, validity time.Duration) (*x509.Certificate, error) {
+	if err := ca.own(id, jurisdiction); err != nil {
+		return nil, err
+	}
+	template, err := newTemplate(pkix.Name{Organization: []string{agency}, CommonName: name}, ca.clock(), validity)
+	if err != nil {
+		return nil, err
+	}
+	template.URIs = []*url.URL{spiffeURL(jurisdiction, id)}
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	return template, nil
 }
 
 // IssueServer certifies a server for hosts: DNS names and IP addresses, at least one.
