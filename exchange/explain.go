@@ -50,15 +50,19 @@ func (s *Service) Explain(ctx context.Context, c Caller, id string) (*Explained,
 	reader := c.Identity.AgencyID()
 	x := &Explained{ID: r.ID, Package: r.Package, Action: r.Action, At: r.At, Recorded: !same,
 		Decision: policy.Mask(r.decision, reader, r.standing == ofSender), Why: why.Mask(reader, r.standing == ofSender)}
-	x.Receipt, err = v.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
+	if x.Receipt, err = v.shown(ctx, r); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// shown records that something of a decision was shown.
+func (v *visit) shown(ctx context.Context, r *record) (audit.Receipt, error) {
+	return v.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
 		e := v.entry
 		e.Package, e.Outcome = r.Package, "shown"
 		return []audit.Entry{e}, nil, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return x, nil
 }
 
 // why explains a recorded decision by the rules that decided. What is
@@ -303,7 +307,7 @@ func includes(all, some map[string]string) bool {
 
 // rebuild makes a set of revisions that are kept.
 func (s *Service) rebuild(ctx context.Context, revisions map[string]string) (*policy.Set, error) {
-	in := policy.Inputs{Declared: map[string]policy.Source{}, Rules: map[string]policy.Source{}}
+	var in policy.Inputs
 	err := s.view(ctx, func(rows Reader) error {
 		for name, revision := range revisions {
 			row, err := rows.Revision(revision)
@@ -317,14 +321,7 @@ func (s *Service) rebuild(ctx context.Context, revisions map[string]string) (*po
 			if err := json.Unmarshal(row.Body, &src); err != nil {
 				return fmt.Errorf("revision %s: %w", revision, err)
 			}
-			switch kind, j := splitInput(name); kind {
-			case "declared":
-				in.Declared[j] = src
-			case "rules":
-				in.Rules[j] = src
-			default:
-				in.Common = src
-			}
+			in.Put(name, src)
 		}
 		return nil
 	})

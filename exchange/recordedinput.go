@@ -61,12 +61,7 @@ func (s *Service) DecisionInput(ctx context.Context, c Caller, jurisdiction, id 
 		return nil, v.failEngine(ctx, err)
 	}
 	out.Shared, out.Own = in.Shared, in.Own
-	out.Receipt, err = v.commit(ctx, func(*Tx) ([]audit.Entry, *Refusal, error) {
-		e := v.entry
-		e.Package, e.Outcome = r.Package, "shown"
-		return []audit.Entry{e}, nil, nil
-	})
-	if err != nil {
+	if out.Receipt, err = v.shown(ctx, r); err != nil {
 		return nil, err
 	}
 	return out, nil

@@ -253,20 +253,24 @@ func (s *Service) sweepConsultations(ctx context.Context, done Swept) error {
 	}); err != nil {
 		return err
 	}
-	for more := true; more; {
-		begun := time.Now()
-		n, again, err := s.sweepConsulted(ctx, &at)
+	return inTurns(ctx, func() (more bool, err error) {
+		n, more, err := s.sweepConsulted(ctx, &at)
 		done[ClassConsultation] += n
-		if err != nil {
+		return more, err
+	})
+}
+
+// inTurns sweeps while there is more, and rests after each turn.
+func inTurns(ctx context.Context, sweep func() (more bool, err error)) error {
+	for {
+		begun := time.Now()
+		if more, err := sweep(); err != nil || !more {
 			return err
 		}
-		if more = again; more {
-			if err := rest(ctx, time.Since(begun)); err != nil {
-				return err
-			}
+		if err := rest(ctx, time.Since(begun)); err != nil {
+			return err
 		}
 	}
-	return nil
 }
 
 // consulted is how far a sweep of consultations is, and whether it passed over
@@ -342,20 +346,11 @@ func (s *Service) sweptEntry(owner, class string, n int) audit.Entry {
 
 // sweepInputs takes what policy was asked about what never became a package.
 func (s *Service) sweepInputs(ctx context.Context, done Swept) error {
-	for more := true; more; {
-		begun := time.Now()
-		n, again, err := s.sweepAsked(ctx)
+	return inTurns(ctx, func() (more bool, err error) {
+		n, more, err := s.sweepAsked(ctx)
 		done[ClassInputs] += n
-		if err != nil {
-			return err
-		}
-		if more = again; more {
-			if err := rest(ctx, time.Since(begun)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+		return more, err
+	})
 }
 
 func (s *Service) sweepAsked(ctx context.Context) (erased int, more bool, err error) {

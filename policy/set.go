@@ -17,6 +17,24 @@ type Inputs struct {
 	tested bool // they were active once: tests and the worst case are behind them
 }
 
+// Put adds an input by its name in Set.Revisions.
+func (in *Inputs) Put(name string, src Source) {
+	if in.Declared == nil {
+		in.Declared = map[string]Source{}
+	}
+	if in.Rules == nil {
+		in.Rules = map[string]Source{}
+	}
+	switch kind, jurisdiction, _ := strings.Cut(name, "/"); kind {
+	case "declared":
+		in.Declared[jurisdiction] = src
+	case "rules":
+		in.Rules[jurisdiction] = src
+	default:
+		in.Common = src
+	}
+}
+
 // Rebuild makes a Set of inputs that were active once, to explain or to replay what they decided. Their tests are not
 // run again.
 func Rebuild(in Inputs) (*Set, error) {
@@ -70,21 +88,14 @@ func (s *Set) Source(revision string) (Source, bool) {
 
 // Inputs are the inputs that the Set was built from. Their files must not be changed.
 func (s *Set) Inputs() Inputs {
-	in := Inputs{Declared: map[string]Source{}, Rules: map[string]Source{}, AllowSamples: len(s.samples) > 0}
+	in := Inputs{AllowSamples: len(s.samples) > 0}
 	for name, revision := range s.revisions {
 		src := s.sources[revision]
 		src.Status = Authoritative
 		if s.samples[name] {
 			src.Status = Sample
 		}
-		switch kind, j, _ := strings.Cut(name, "/"); kind {
-		case "declared":
-			in.Declared[j] = src
-		case "rules":
-			in.Rules[j] = src
-		default:
-			in.Common = src
-		}
+		in.Put(name, src)
 	}
 	return in
 }

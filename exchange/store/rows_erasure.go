@@ -255,20 +255,8 @@ func (r *rows) DuePackages(d exchange.Due) ([]*exchange.Package, error) {
 	if d.Class == exchange.ClassContent {
 		column, gone = "p.content_at", "p.content_erased IS NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.package = p.id AND d.outcome = 'acknowledged')"
 	}
-	var page []*exchange.Package
-	byID := map[string]*exchange.Package{}
-	err := r.query(func(row *sql.Rows) error {
-		p, err := scanPackage(row)
-		if err == nil {
-			page, byID[p.ID] = append(page, p), p
-		}
-		return err
-	}, packageColumns+"FROM packages p JOIN parts t ON t.idx = p.idx WHERE "+gone+" AND "+column+" > 0 AND ("+column+", p.idx) > ($1, $2) AND "+column+
+	return r.listed(packageColumns+"FROM packages p JOIN parts t ON t.idx = p.idx WHERE "+gone+" AND "+column+" > 0 AND ("+column+", p.idx) > ($1, $2) AND "+column+
 		" <= $3 AND (p.sender = $4 OR $4 = '') ORDER BY "+column+", p.idx LIMIT $5", millis(d.After.At), d.After.Index, millis(d.Before), d.Sender, d.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return page, r.deliver(byID)
 }
 
 // StaleConsultations implements exchange.Reader.

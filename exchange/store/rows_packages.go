@@ -217,6 +217,11 @@ func (r *rows) List(q exchange.Query) ([]*exchange.Package, error) {
 		return nil, errors.New("list without a limit")
 	}
 	query, args := listQuery(q)
+	return r.listed(query, args...)
+}
+
+// listed are the packages that a statement finds, in its order.
+func (r *rows) listed(query string, args ...any) ([]*exchange.Package, error) {
 	var page []*exchange.Package
 	byID := map[string]*exchange.Package{}
 	err := r.query(func(row *sql.Rows) error {
