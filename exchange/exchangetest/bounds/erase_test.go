@@ -328,9 +328,10 @@ func (s *siege) crew() *crew {
 func (c *crew) begin() {
 	ctx, stop := context.WithCancel(c.Context())
 	c.stop = stop
+	addr := c.Addr // another process may take the place of this one while they wait, at the same address
 	for _, hand := range c.hands {
 		c.wg.Go(func() {
-			for ctx.Err() == nil && !c.reachable(ctx) {
+			for ctx.Err() == nil && !reachable(ctx, addr) {
 			}
 			for ctx.Err() == nil {
 				c.do(hand)
@@ -339,9 +340,9 @@ func (c *crew) begin() {
 	}
 }
 
-func (c *crew) reachable(ctx context.Context) bool {
+func reachable(ctx context.Context, addr string) bool {
 	d := net.Dialer{Timeout: time.Second}
-	conn, err := d.DialContext(ctx, "tcp", c.Addr)
+	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		select {
 		case <-time.After(5 * time.Millisecond):
